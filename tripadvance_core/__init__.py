@@ -1,0 +1,1 @@
+"""The TripAdvance domain library: knows neither Prefect nor Gradio."""

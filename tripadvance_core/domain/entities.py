@@ -1,0 +1,184 @@
+"""The things that are stored, as immutable values that check themselves."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tripadvance_core.domain.metrics import RegressionMetrics
+from tripadvance_core.domain.promotion import PromotionDecision
+from tripadvance_core.domain.times import Moment
+
+
+class Value(BaseModel):
+    """An immutable value without an identity of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entity(Value):
+    """Something with an id, kept as one document."""
+
+    id: str
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the JSON-ready document, its id under ``_id``."""
+        document = self.model_dump(mode="json")
+        document["_id"] = document.pop("id")
+        return document
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Self:
+        """Read an entity back from its document."""
+        fields = dict(document)
+        fields["id"] = fields.pop("_id")
+        return cls.model_validate(fields)
+
+
+class StoredFile(Value):
+    """One stored object and what its bytes must hash to."""
+
+    key: str
+    sha256: str
+    size_bytes: int = Field(ge=0)
+
+
+class UploadStatus(StrEnum):
+    """Where an upload stands; an upload is in exactly one status."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    TRAINED = "trained"
+    HELD = "held"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+class ColumnMapping(Value):
+    """How a file is to be read: what its owner declared beyond the file itself.
+
+    ``headers`` gives the file's header for a canonical column; ``quote_date`` is
+    the day on which the fares were seen, for files that count the days to
+    departure from it.
+    """
+
+    headers: dict[str, str] = Field(default_factory=dict)
+    currency: str | None = None
+    sheet: str | None = None
+    quote_date: date | None = None
+
+
+class Claim(Value):
+    """A run's hold on an upload, for as long as the lease lasts."""
+
+    token: str
+    partition_id: str
+    expires_at: Moment
+
+
+class Upload(Entity):
+    """One uploaded file. The id is taken from its bytes: same bytes, same upload."""
+
+    name: str
+    owner: str
+    raw: StoredFile
+    mapping: ColumnMapping
+    status: UploadStatus
+    uploaded_at: Moment
+    rows_total: int = 0
+    rows_kept: int = 0
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    claim: Claim | None = None
+    cleaned: StoredFile | None = None
+    trained_in: str | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the file as it was uploaded."""
+        return self.raw.size_bytes
+
+
+class RunStatus(StrEnum):
+    """Where the training of one partition stands."""
+
+    OPEN = "open"
+    DONE = "done"
+    RELEASED = "released"
+    HELD = "held"
+
+
+class TrainingRun(Entity):
+    """The training of one partition, and which of its steps are finished.
+
+    ``steps`` maps the name of a finished step to what it produced, so that a
+    resumed run goes on from there. ``token`` is that of the lease holder.
+    """
+
+    number: int
+    upload_ids: tuple[str, ...]
+    size_bytes: int
+    status: RunStatus
+    token: str
+    attempts: int = 1
+    started_at: Moment
+    finished_at: Moment | None = None
+    flow_run_id: str | None = None
+    model_id: str | None = None
+    steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class ModelRole(StrEnum):
+    """The part a model plays; at most one is MASTER."""
+
+    CHALLENGER = "CHALLENGER"
+    MASTER = "MASTER"
+    ARCHIVED = "ARCHIVED"
+
+
+class ModelVersion(Entity):
+    """One trained model with everything that is needed to judge it.
+
+    ``MASTER`` and ``role`` are copies derived from the MASTER pointer and are
+    repaired from it.
+    """
+
+    number: int
+    run_id: str
+    role: ModelRole
+    MASTER: bool = False
+    created_at: Moment
+    files: dict[str, StoredFile]
+    predictions: StoredFile
+    currency: str
+    upload_ids: tuple[str, ...]
+    training_rows: int
+    holdout_rows: int
+    features: tuple[str, ...]
+    parameters: dict[str, Any]
+    metrics: RegressionMetrics
+    baseline_metrics: RegressionMetrics
+    decision: PromotionDecision | None = None
+
+
+class MasterPointer(Entity):
+    """Which model is MASTER; ``version`` counts the switches."""
+
+    model_id: str
+    version: int
+    previous_model_id: str | None
+    reason: str
+    by: str
+    at: Moment
+
+
+class Promotion(Entity):
+    """One switch of MASTER in the history; its id is the pointer's version."""
+
+    version: int
+    model_id: str
+    previous_model_id: str | None
+    reason: str
+    by: str
+    at: Moment

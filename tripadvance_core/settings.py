@@ -1,0 +1,154 @@
+"""Every setting of the product: one place, one name, one default.
+
+A value comes from, first wins: an environment variable ``TRIPADVANCE_<NAME>``,
+the file ``tripadvance.toml`` in the data folder, the default below.
+"""
+
+import os
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import platformdirs
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tripadvance_core.errors import SettingRefused
+from tripadvance_core.messages import Language
+
+SETTINGS_FILE = "tripadvance.toml"
+
+
+def default_data_dir() -> Path:
+    """Return the folder that holds everything when none is named."""
+    return platformdirs.user_data_path("tripadvance", appauthor=False)
+
+
+def spare_cores() -> int:
+    """All cores but one, so that the web app answers while a model trains."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+def _known_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"unknown time zone: {name}")
+    return name
+
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
+
+
+class Settings(BaseSettings):
+    """The settings of one installation; immutable once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRIPADVANCE_", frozen=True, extra="forbid", validate_default=True
+    )
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    language: Language = "pt-BR"
+    base_currency: CurrencyCode = "USD"
+
+    # The night
+    time_zone: TimeZoneName = "America/Sao_Paulo"
+    window_start: time = time(0, 0)
+    window_end: time = time(6, 0)
+    cron: str = "0 0 * * *"
+    min_partition_bytes: int = Field(default=10_000, ge=1)
+    max_wait_days: float = Field(default=3, ge=0)
+    settle_minutes: float = Field(default=0, ge=0)
+    max_partitions: int = Field(default=200, ge=1)
+    max_attempts: int = Field(default=3, ge=1)
+    lease_seconds: float = Field(default=60, ge=1)
+
+    # The model
+    seed: int = 7
+    threads: int = Field(default_factory=spare_cores, ge=1)
+    boosting_rounds: int = Field(default=400, ge=1, le=10_000)
+    learning_rate: Share = 0.08
+    max_depth: int = Field(default=10, ge=1, le=16)
+
+    # Promotion
+    min_gain: float = Field(default=0.01, ge=0, lt=1)
+    promotion_confidence: Share = 0.99
+    min_groups: int = Field(default=20, ge=2)
+
+    # Storage
+    mongodb_uri: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("TRIPADVANCE_MONGODB_URI", "MONGODB_URI"),
+    )
+    mongodb_database: str = "tripadvance"
+    s3_bucket: str | None = None
+    s3_prefix: str = "tripadvance"
+    s3_endpoint_url: str | None = None
+
+    # The servers
+    host: str = "127.0.0.1"
+    web_port: int = Field(default=7860, ge=1, le=65_535)
+    prefect_port: int = Field(default=4200, ge=1, le=65_535)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which the window is reckoned."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def web_url(self) -> str:
+        """Where the web app answers."""
+        return f"http://{self.host}:{self.web_port}"
+
+    @property
+    def prefect_url(self) -> str:
+        """Where the Prefect UI answers."""
+        return f"http://{self.host}:{self.prefect_port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, then the file in the data folder."""
+        data_dir = init_settings().get("data_dir") or env_settings().get("data_dir")
+        file = Path(data_dir or default_data_dir()) / SETTINGS_FILE
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, toml
+
+
+def load_settings(data_dir: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings; ``data_dir`` and ``overrides`` win over all sources.
+
+    Raises
+    ------
+    SettingRefused
+        ``SETTING_INVALID``, naming the variable and what is wrong with it.
+    """
+    if data_dir is not None:
+        overrides["data_dir"] = data_dir
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]).upper().removeprefix("TRIPADVANCE_")
+        raise SettingRefused(
+            "SETTING_INVALID", variable=f"TRIPADVANCE_{name}", problem=first["msg"]
+        ) from error

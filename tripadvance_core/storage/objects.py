@@ -1,0 +1,56 @@
+"""What the services ask of an object store, and the checksum that guards it."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Protocol
+
+from tripadvance_core.domain.entities import StoredFile
+from tripadvance_core.errors import Corrupted
+
+
+class ObjectStore(Protocol):
+    """Bytes by key. Keys are made by the services, never taken from a user.
+
+    Every method raises ``Unavailable`` (``OBJECTS_UNAVAILABLE``) when the store does
+    not answer.
+    """
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store bytes so that a reader sees all of them or the former ones."""
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes; ``NotFound`` (``OBJECT_NOT_FOUND``) if there are none."""
+
+    def exists(self, key: str) -> bool:
+        """Tell whether there is an object of that key."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object if it is there."""
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Go through the keys that start with ``prefix``, in order."""
+
+    def ensure(self) -> None:
+        """Create the folder or bucket if it is not there, and check it can be used."""
+
+
+def store_file(objects: ObjectStore, key: str, content: bytes) -> StoredFile:
+    """Store bytes and return the record that proves them."""
+    objects.put(key, content)
+    return StoredFile(
+        key=key, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content)
+    )
+
+
+def load_file(objects: ObjectStore, file: StoredFile) -> bytes:
+    """Return the bytes of a stored file, proven to be those that were stored.
+
+    Raises
+    ------
+    Corrupted
+        ``CHECKSUM_MISMATCH`` when they are not.
+    """
+    content = objects.get(file.key)
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise Corrupted("CHECKSUM_MISMATCH", key=file.key)
+    return content
