@@ -5,6 +5,7 @@ the file ``tripadvance.toml`` in the data folder, the default below.
 """
 
 import os
+import tomllib
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,8 @@ from tripadvance_core.errors import SettingRefused
 from tripadvance_core.messages import Language
 
 SETTINGS_FILE = "tripadvance.toml"
+PREFECT_HOST = "127.0.0.1"
+"""Prefect knows no users, so its server answers this machine alone."""
 
 
 def default_data_dir() -> Path:
@@ -116,7 +119,7 @@ class Settings(BaseSettings):
     @property
     def prefect_url(self) -> str:
         """Where the Prefect UI answers."""
-        return f"http://{self.host}:{self.prefect_port}"
+        return f"http://{PREFECT_HOST}:{self.prefect_port}"
 
     @classmethod
     def settings_customise_sources(
@@ -140,7 +143,8 @@ def load_settings(data_dir: Path | None = None, **overrides: Any) -> Settings:
     Raises
     ------
     SettingRefused
-        ``SETTING_INVALID``, naming the variable and what is wrong with it.
+        ``SETTING_INVALID``, naming the variable and what is wrong with it;
+        ``SETTINGS_FILE_INVALID`` when the file is no TOML.
     """
     if data_dir is not None:
         overrides["data_dir"] = data_dir
@@ -151,4 +155,8 @@ def load_settings(data_dir: Path | None = None, **overrides: Any) -> Settings:
         name = str(first["loc"][0]).upper().removeprefix("TRIPADVANCE_")
         raise SettingRefused(
             "SETTING_INVALID", variable=f"TRIPADVANCE_{name}", problem=first["msg"]
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingRefused(
+            "SETTINGS_FILE_INVALID", file=SETTINGS_FILE, problem=str(error)
         ) from error

@@ -70,11 +70,10 @@ class ColumnMapping(Value):
 
 
 class Claim(Value):
-    """A run's hold on an upload, for as long as the lease lasts."""
+    """A run's hold on an upload; ``token`` is that of the training lease."""
 
     token: str
-    partition_id: str
-    expires_at: Moment
+    run_id: str
 
 
 class Upload(Entity):
@@ -101,7 +100,11 @@ class Upload(Entity):
 
 
 class RunStatus(StrEnum):
-    """Where the training of one partition stands."""
+    """Where the training of one partition stands.
+
+    RELEASED: the window closed first and its uploads wait again. HELD: it failed too
+    often and its uploads were set aside.
+    """
 
     OPEN = "open"
     DONE = "done"
@@ -141,7 +144,8 @@ class ModelVersion(Entity):
     """One trained model with everything that is needed to judge it.
 
     ``MASTER`` and ``role`` are copies derived from the MASTER pointer and are
-    repaired from it.
+    repaired from it. ``rival_id`` is the MASTER whose predictions stand beside the
+    model's own in ``predictions``; None where the baseline was the rival.
     """
 
     number: int
@@ -157,8 +161,10 @@ class ModelVersion(Entity):
     holdout_rows: int
     features: tuple[str, ...]
     parameters: dict[str, Any]
-    metrics: RegressionMetrics
-    baseline_metrics: RegressionMetrics
+    metrics: RegressionMetrics | None
+    baseline_metrics: RegressionMetrics | None
+    rival_id: str | None
+    rival_metrics: RegressionMetrics | None
     decision: PromotionDecision | None = None
 
 

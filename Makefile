@@ -1,0 +1,61 @@
+# Everything runs from .venv; nothing has to be activated.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip
+INTO_VENV := --python $(BIN)/python --quiet
+LOCK := $(UV) compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url \
+	$(UPGRADE)
+SUPPORTED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+NEEDED := "TripAdvance needs Python 3.11, 3.12 or 3.13 with its venv module" \
+	"(Debian: apt install python3-venv). Name yours: make PYTHON=/path/to/python3.11"
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test lint bench lock
+
+help: ## Print this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+install: $(VENV)/installed ## Build .venv and .venv/bin/tripadvance from the lock
+
+demo: install ## One night over the sample fares, then the servers until Ctrl-C
+	$(BIN)/tripadvance up --demo
+
+up: install ## Start Prefect, the nightly deployment and the web app
+	$(BIN)/tripadvance up
+
+test: $(VENV)/installed-dev ## Run the tests
+	$(BIN)/pytest
+
+lint: $(VENV)/installed-dev ## Check formatting, style, types and import directions
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev ## Print every figure that the README quotes
+	$(BIN)/python benchmarks/run.py
+
+lock: $(BIN)/uv ## Compile the locks from pyproject.toml (newer: UPGRADE=--upgrade)
+	$(LOCK) --group install --output-file requirements-install.lock
+	$(LOCK) pyproject.toml --group build --output-file requirements.lock
+	$(LOCK) pyproject.toml --group dev --constraints requirements.lock \
+		--output-file requirements-dev.lock
+
+$(BIN)/uv: requirements-install.lock
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo $(NEEDED) >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --requirement $<
+	@touch $@
+
+# The files "installed" and "installed-dev" remember that nothing has to be done.
+$(VENV)/installed: $(BIN)/uv requirements.lock pyproject.toml
+	$(UV) sync $(INTO_VENV) --require-hashes requirements.lock
+	$(UV) install $(INTO_VENV) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
+	$(UV) install $(INTO_VENV) --require-hashes --requirement requirements-dev.lock
+	@touch $@

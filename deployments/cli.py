@@ -1,0 +1,287 @@
+"""The ``tripadvance`` command: the services, for a terminal.
+
+Exit status 0: done; 1: refused or failed, with a code and a sentence; 2: wrong usage.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deployments.console import Console
+from tripadvance_core.bootstrap import Services, opened_services
+from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.errors import TripAdvanceError
+from tripadvance_core.settings import Settings, load_settings
+
+CANONICAL = (
+    "date",
+    "start_city",
+    "end_city",
+    "airline",
+    "duration",
+    "price",
+    "lead_days",
+)
+OWNER = "command"
+
+Command = Callable[..., None]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tripadvance")
+def main() -> None:
+    """Take fares in by day and have a better price model by morning."""
+
+
+def common_options(command: Command) -> Command:
+    """Add the options that every command has."""
+    command = click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document a line."
+    )(command)
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="TRIPADVANCE_DATA_DIR",
+        help="Folder that holds everything.",
+    )(command)
+
+
+def reading_options(command: Command) -> Command:
+    """Add the options that tell how a file is to be read."""
+    for option in (
+        click.option(
+            "--map",
+            "headers",
+            multiple=True,
+            metavar="CANONICAL=HEADER",
+            callback=_read_headers,
+            help=f"The file's header of one of {', '.join(CANONICAL)}. Repeatable.",
+        ),
+        click.option(
+            "--currency",
+            metavar="CODE",
+            callback=_read_currency,
+            help="Currency of the file's prices (ISO 4217).",
+        ),
+        click.option("--sheet", help="Sheet of the workbook to read."),
+        click.option(
+            "--quote-date",
+            type=click.DateTime(["%Y-%m-%d"]),
+            help="Day on which the fares were seen, for files with lead_days only.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _read_headers(
+    _context: click.Context, _option: click.Parameter, pairs: tuple[str, ...]
+) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for pair in pairs:
+        canonical, equals, header = pair.partition("=")
+        if not equals or not header or canonical not in CANONICAL:
+            raise click.BadParameter(
+                f"{pair!r} is not CANONICAL=HEADER with one of {', '.join(CANONICAL)}"
+            )
+        if canonical in headers:
+            raise click.BadParameter(f"{canonical} is mapped twice")
+        headers[canonical] = header
+    return headers
+
+
+def _read_currency(
+    _context: click.Context, _option: click.Parameter, code: str | None
+) -> str | None:
+    if code is not None and not (len(code) == 3 and code.isalpha() and code.isascii()):
+        raise click.BadParameter(f"{code!r} is not a code of ISO 4217, such as BRL")
+    return code and code.upper()
+
+
+def _mapping(
+    headers: dict[str, str],
+    currency: str | None,
+    sheet: str | None,
+    quote_date: datetime | None,
+) -> ColumnMapping:
+    return ColumnMapping(
+        headers=headers,
+        currency=currency,
+        sheet=sheet,
+        quote_date=quote_date and quote_date.date(),
+    )
+
+
+@contextmanager
+def _explained(data_dir: Path | None, *, as_json: bool) -> Iterator[Console]:
+    """Give a console; an error of ours becomes its sentence and exit status 1."""
+    console = Console(Settings.model_construct(), as_json=as_json)
+    try:
+        console = Console(load_settings(data_dir), as_json=as_json)
+        yield console
+    except TripAdvanceError as error:
+        console.error(error)
+        sys.exit(1)
+
+
+@contextmanager
+def _opened(
+    data_dir: Path | None, *, as_json: bool
+) -> Iterator[tuple[Services, Console]]:
+    with (
+        _explained(data_dir, as_json=as_json) as console,
+        opened_services(load_settings(data_dir)) as services,
+    ):
+        yield services, console
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--name", help="Judge the file as if it had this name.")
+@click.option("--rows", "with_rows", is_flag=True, help="Print the kept rows too.")
+@reading_options
+@common_options
+def check(
+    files: tuple[Path, ...],
+    name: str | None,
+    with_rows: bool,
+    data_dir: Path | None,
+    as_json: bool,
+    **reading: Any,
+) -> None:
+    """Tell what FILES hold, row by row, without keeping anything."""
+    from deployments.files import check_files
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        all_usable = check_files(
+            services,
+            console,
+            files,
+            _mapping(**reading),
+            name=name,
+            with_rows=with_rows,
+        )
+    sys.exit(0 if all_usable else 1)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@reading_options
+@common_options
+def ingest(
+    files: tuple[Path, ...], data_dir: Path | None, as_json: bool, **reading: Any
+) -> None:
+    """Take FILES in; they wait for the next night."""
+    from deployments.files import ingest_files
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        all_taken = ingest_files(
+            services, console, files, _mapping(**reading), owner=OWNER
+        )
+    sys.exit(0 if all_taken else 1)
+
+
+@main.command()
+@click.option("--ignore-window", is_flag=True, help="Train now, whatever the hour.")
+@common_options
+def train(ignore_window: bool, data_dir: Path | None, as_json: bool) -> None:
+    """Run one night here and now: partition after partition, while files wait."""
+    from deployments.training import train_night
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        train_night(services, console, ignore_window=ignore_window)
+
+
+@main.command()
+@common_options
+def models(data_dir: Path | None, as_json: bool) -> None:
+    """List the models, newest first."""
+    from deployments.models import list_models
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        list_models(services, console)
+
+
+@main.command()
+@click.argument("model")
+@click.option("--reason", default="by hand", show_default=True, help="Why.")
+@common_options
+def promote(model: str, reason: str, data_dir: Path | None, as_json: bool) -> None:
+    """Make MODEL (id or number) MASTER, whatever its decision was."""
+    from deployments.models import show_switch
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        pointer = services.registry.promote(model, reason=reason, by=OWNER)
+        show_switch(services, console, pointer)
+
+
+@main.command()
+@click.option("--reason", default="by hand", show_default=True, help="Why.")
+@common_options
+def rollback(reason: str, data_dir: Path | None, as_json: bool) -> None:
+    """Give MASTER back to the model that had it before."""
+    from deployments.models import show_switch
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        pointer = services.registry.rollback(reason=reason, by=OWNER)
+        show_switch(services, console, pointer)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT"
+)
+@reading_options
+@common_options
+def predict(
+    file: Path, output: Path, data_dir: Path | None, as_json: bool, **reading: Any
+) -> None:
+    """Ask MASTER for the prices of FILE; OUT (.xlsx or .csv) has them beside it."""
+    from deployments.files import predict_file
+
+    if output.suffix.lower() not in (".xlsx", ".csv"):
+        raise click.BadParameter("OUT must end in .xlsx or .csv", param_hint="-o")
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        predict_file(services, console, file, output, _mapping(**reading))
+
+
+@main.command()
+@common_options
+def setup(data_dir: Path | None, as_json: bool) -> None:
+    """Create indexes, bucket and folders; may be run any number of times."""
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        services.installation.setup()
+        console.say("SETUP_DONE", data_dir=services.settings.data_dir)
+        console.document({"done": True, "data_dir": str(services.settings.data_dir)})
+
+
+@main.command()
+@common_options
+def doctor(data_dir: Path | None, as_json: bool) -> None:
+    """Check that everything an installation needs is there and sound."""
+    from deployments.doctor import examine
+
+    with _explained(data_dir, as_json=as_json) as console:
+        healthy = examine(load_settings(data_dir), console)
+    sys.exit(0 if healthy else 1)
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="Run one night over the sample fares first.")
+@common_options
+def up(demo: bool, data_dir: Path | None, as_json: bool) -> None:
+    """Start Prefect, the nightly deployment and the web app, until Ctrl-C."""
+    from deployments.local import run_local
+
+    with _explained(data_dir, as_json=as_json) as console:
+        run_local(load_settings(data_dir), console, demo=demo)
+
+
+if __name__ == "__main__":
+    main()

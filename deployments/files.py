@@ -1,0 +1,192 @@
+"""The commands on files: check, ingest, predict."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tripadvance_core.tabular.intake import FareTable, RefusedRow
+
+from deployments.console import Console, explain
+from tripadvance_core.bootstrap import Services
+from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.errors import Conflict, Refused
+from tripadvance_core.services.uploads import FileCheck, Verdict
+
+SHOWN_REFUSALS = 20
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a file of the user's.
+
+    Raises
+    ------
+    Refused
+        ``FILE_UNREADABLE`` when it is missing or may not be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refused("FILE_UNREADABLE", file=path, problem=error.strerror) from error
+
+
+def check_files(
+    services: Services,
+    console: Console,
+    files: Iterable[Path],
+    mapping: ColumnMapping,
+    *,
+    name: str | None,
+    with_rows: bool,
+) -> bool:
+    """Check each file and print its verdict; False if any is refused."""
+    usable = True
+    for path in files:
+        check = services.uploads.check(read_file(path), name or path.name, mapping)
+        usable &= check.verdict is not Verdict.REJECT
+        _print_check(console, path, check, with_rows=with_rows)
+    return usable
+
+
+def ingest_files(
+    services: Services,
+    console: Console,
+    files: Iterable[Path],
+    mapping: ColumnMapping,
+    *,
+    owner: str,
+) -> bool:
+    """Take each file in and print its verdict; False if any is refused."""
+    taken = True
+    for path in files:
+        try:
+            upload, check = services.uploads.ingest(
+                read_file(path), path.name, mapping, owner=owner
+            )
+        except Conflict as conflict:
+            console.line(explain(conflict, console))
+            console.document({"file": str(path), "duplicate": True, "id": None})
+            continue
+        taken &= check.verdict is not Verdict.REJECT
+        _print_check(
+            console, path, check, id=upload.id, status=upload.status, duplicate=False
+        )
+    return taken
+
+
+def predict_file(
+    services: Services,
+    console: Console,
+    path: Path,
+    output: Path,
+    mapping: ColumnMapping,
+) -> None:
+    """Write the file with its predictions beside it and say how many there are."""
+    result = services.prediction.predict_file(
+        read_file(path),
+        path.name,
+        mapping,
+        file_type=output.suffix.lower().removeprefix("."),
+    )
+    _write_file(output, result.content)
+    predicted, refused = len(result.table.rows), result.table.refused
+    console.say(
+        "PREDICTED",
+        predicted=predicted,
+        output=output,
+        model=result.model.number,
+        skipped=len(refused),
+    )
+    _print_refusals(console, refused)
+    console.document(
+        {
+            "file": str(path),
+            "output": str(output),
+            "model_id": result.model.id,
+            "rows_total": result.table.rows_total,
+            "rows_predicted": predicted,
+            "rejected": [_refusal(row, console) for row in refused],
+        }
+    )
+
+
+def _write_file(output: Path, content: bytes) -> None:
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise Refused(
+            "FILE_NOT_WRITABLE", file=output, problem=error.strerror
+        ) from error
+
+
+def _print_check(
+    console: Console,
+    path: Path,
+    check: FileCheck,
+    *,
+    with_rows: bool = False,
+    **more: Any,
+) -> None:
+    table, refusal = check.table, check.refusal
+    refused = table.refused if table else ()
+    document: dict[str, Any] = {
+        "file": str(path),
+        "verdict": check.verdict,
+        "reason": refusal.code if refusal else None,
+        "rows_total": table.rows_total if table else 0,
+        "rows_kept": len(table.rows) if table else 0,
+        "rejected": [_refusal(row, console) for row in refused],
+        "warnings": [str(warning) for warning in table.warnings] if table else [],
+        **more,
+    }
+    if refusal:
+        document["message"] = explain(refusal, console)
+    if with_rows:
+        document["rows"] = _core_rows(table) if table else []
+    console.document(document)
+    _print_verdict(console, path, check)
+
+
+def _print_verdict(console: Console, path: Path, check: FileCheck) -> None:
+    table, refusal = check.table, check.refusal
+    if refusal is not None:
+        console.say("FILE_REFUSED", file=path.name, reason=explain(refusal, console))
+    if table is None:
+        return
+    console.say(
+        "FILE_READ",
+        file=path.name,
+        total=table.rows_total,
+        kept=len(table.rows),
+        refused=len(table.refused),
+    )
+    _print_refusals(console, table.refused)
+    for warning in table.warnings:
+        console.line(f"  {warning.sentence(console.language)}")
+
+
+def _print_refusals(console: Console, refused: Sequence[RefusedRow]) -> None:
+    for row in refused[:SHOWN_REFUSALS]:
+        console.say("ROW_REFUSED", row=row.row, reason=row.sentence(console.language))
+    if len(refused) > SHOWN_REFUSALS:
+        console.say("MORE_ROWS_REFUSED", more=len(refused) - SHOWN_REFUSALS)
+
+
+def _refusal(row: RefusedRow, console: Console) -> dict[str, Any]:
+    return {
+        "row": row.row,
+        "column": row.column,
+        "code": row.code,
+        "message": row.sentence(console.language),
+    }
+
+
+def _core_rows(table: FareTable) -> list[list[Any]]:
+    rows = table.rows
+    days = rows["date"].dt.strftime("%Y-%m-%d")
+    columns = ("start_city", "end_city", "airline", "duration_minutes", "price")
+    return [
+        [day, *values]
+        for day, values in zip(
+            days, rows[list(columns)].itertuples(index=False, name=None), strict=True
+        )
+    ]

@@ -1,0 +1,169 @@
+"""One machine, one command: Prefect server, runner and web app, supervised."""
+
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from deployments.children import Child, Supervisor
+from deployments.console import Console
+from deployments.demo import feed_sample, run_night
+from tripadvance_core.bootstrap import Services, opened_services
+from tripadvance_core.errors import Conflict, Unavailable
+from tripadvance_core.settings import PREFECT_HOST, Settings
+
+
+def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
+    """Start everything and stay until Ctrl-C or SIGTERM.
+
+    Raises
+    ------
+    Unavailable
+        When the data folder, the storage or a port cannot be used.
+    Conflict
+        ``DATA_DIR_IN_USE`` for a second instance on one data folder.
+    """
+    os.umask(0o077)  # databases and logs are for their owner alone
+    with opened_services(settings) as services, _only_instance(settings):
+        _check_ports(settings)
+        console.say("STARTING", data_dir=settings.data_dir)
+        if demo:
+            feed_sample(services, console)
+        supervisor = Supervisor(console)
+        supervisor.stop_on_signals()
+        try:
+            _start(services, supervisor)
+            _greet(services, console)
+            if demo and not supervisor.stopping:
+                run_night(services, console, supervisor)
+                _greet(services, console)
+            supervisor.watch()
+        finally:
+            supervisor.stop_all()
+
+
+def _start(services: Services, supervisor: Supervisor) -> None:
+    settings = services.settings
+    environment = child_environment(settings)
+    os.environ.update(environment)  # our own Prefect client asks the same server
+    logs = settings.data_dir / "logs"
+    logs.mkdir(exist_ok=True)
+
+    def child(name: str, *module: str, url: str | None, **more: object) -> Child:
+        return Child(
+            name=name,
+            command=[sys.executable, "-m", *module],
+            environment=environment,
+            log=logs / f"{module[0].rpartition('.')[2]}.log",
+            ready=(lambda: _answers(url)) if url else _deployment_is_ready,
+            **more,  # type: ignore[arg-type]
+        )
+
+    server = child(
+        "Prefect",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        PREFECT_HOST,
+        "--port",
+        str(settings.prefect_port),
+        url=f"{settings.prefect_url}/api/health",
+    )
+    web = child("App", "deployments.web", url=f"{settings.web_url}/healthz")
+    runner = child("Runner", "deployments.runner", url=None, before_start=_reap)
+    supervisor.add(server)
+    supervisor.add(web)
+    supervisor.wait_until_ready(server)
+    if not supervisor.stopping:
+        supervisor.add(runner)
+        supervisor.wait_until_ready(runner)
+    supervisor.wait_until_ready(web)
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of every child: ours, its Prefect kept to itself."""
+    return os.environ | {
+        "TRIPADVANCE_DATA_DIR": str(settings.data_dir.absolute()),
+        "PREFECT_HOME": str(settings.data_dir.absolute() / "prefect"),
+        "PREFECT_API_URL": f"{settings.prefect_url}/api",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": settings.prefect_url,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        # Nothing leaves the machine.
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # A slot's lease survives a restart of the server.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
+        # Soon enough for the next partition, yet longer than the runner's prefetch.
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "15",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    }
+
+
+@contextmanager
+def _only_instance(settings: Settings) -> Iterator[None]:
+    try:
+        with FileLock(settings.data_dir / "up.lock", timeout=0):
+            yield
+    except Timeout as taken:
+        raise Conflict("DATA_DIR_IN_USE", path=settings.data_dir) from taken
+
+
+def _check_ports(settings: Settings) -> None:
+    for host, port, variable in (
+        (settings.host, settings.web_port, "TRIPADVANCE_WEB_PORT"),
+        (PREFECT_HOST, settings.prefect_port, "TRIPADVANCE_PREFECT_PORT"),
+    ):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise Unavailable(
+                    "PORT_TAKEN", host=host, port=port, variable=variable
+                ) from error
+
+
+def _greet(services: Services, console: Console) -> None:
+    settings = services.settings
+    console.line()
+    console.say("UP")
+    console.facts(
+        [
+            (console.sentence("UP_APP"), settings.web_url),
+            (console.sentence("UP_PREFECT"), settings.prefect_url),
+        ]
+    )
+    token = services.accounts.first_admin_token()
+    if token is not None:
+        console.say("UP_FIRST_ADMIN")
+        console.line(f"{settings.web_url}/first-admin/#{token}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _deployment_is_ready() -> bool:
+    from flows.control import deployment_is_ready
+
+    return deployment_is_ready()
+
+
+def _reap() -> None:
+    from flows.control import reap
+
+    reap()

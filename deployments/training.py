@@ -1,0 +1,99 @@
+"""The command ``train``: a night in this process, without any server."""
+
+import os
+from datetime import datetime
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from deployments.console import Console
+from tripadvance_core.bootstrap import Services
+from tripadvance_core.services.night import NightOrder, NightResult
+from tripadvance_core.services.report import NightReport
+
+
+class PlainSteps:
+    """The steps carried out as plain calls, with a line of progress each."""
+
+    def __init__(self, services: Services, console: Console) -> None:
+        self._training = services.training
+        self._console = console
+
+    def preprocess(self, run_id: str, token: str) -> None:
+        self._console.say("STEP_PREPROCESS")
+        self._training.preprocess(run_id, token)
+
+    def train(self, run_id: str, token: str, *, stop_at: datetime | None) -> None:
+        label = self._console.sentence("STEP_TRAIN")
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            disable=self._console.as_json,
+        ) as progress:
+            bar = progress.add_task(label, total=None)
+            self._training.train(
+                run_id,
+                token,
+                stop_at=stop_at,
+                on_round=lambda done, of: progress.update(
+                    bar, completed=done, total=of
+                ),
+            )
+
+    def save(self, run_id: str, token: str) -> None:
+        self._console.say("STEP_SAVE")
+        self._training.save(run_id, token)
+
+    def promote(self, run_id: str, token: str) -> None:
+        self._console.say("STEP_PROMOTE")
+        self._training.promote(run_id, token)
+
+
+def train_night(services: Services, console: Console, *, ignore_window: bool) -> None:
+    """Train partition after partition while files wait and the window is open."""
+    order = NightOrder(
+        holder=f"command, process {os.getpid()}", ignore_window=ignore_window
+    )
+    steps = PlainSteps(services, console)
+    results: list[NightResult] = []
+    more = True
+    while more and len(results) < services.settings.max_partitions:
+        result = services.night.run_partition(order, steps)
+        results.append(result)
+        print_result(console, result)
+        more = result.more
+    console.document(_night(results))
+
+
+def print_result(console: Console, result: NightResult) -> None:
+    """Tell people how a run ended."""
+    report = NightReport(result, console.language)
+    console.line()
+    console.line(report.headline)
+    console.facts(report.facts())
+
+
+def _night(results: list[NightResult]) -> dict[str, Any]:
+    last = results[-1]
+    return {
+        "outcome": last.state,
+        "partitions": [_partition(result) for result in results if result.run],
+        "waiting_files": last.choice.waiting_files if last.choice else None,
+        "missing_bytes": last.choice.missing_bytes if last.choice else None,
+    }
+
+
+def _partition(result: NightResult) -> dict[str, Any]:
+    run, model = result.run, result.model
+    assert run is not None  # noqa: S101 - only results with a run come here
+    document: dict[str, Any] = {
+        "outcome": result.state,
+        "number": run.number,
+        "run_id": run.id,
+        "upload_ids": list(run.upload_ids),
+        "steps": run.steps,
+    }
+    if model is not None:
+        document["model"] = model.model_dump(mode="json", exclude={"files"})
+    return document

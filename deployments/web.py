@@ -1,0 +1,49 @@
+"""Serve the web app: ``python -m deployments.web``."""
+
+import os
+import sys
+
+import uvicorn
+
+from tripadvance_core.bootstrap import opened_services
+from tripadvance_core.errors import TripAdvanceError
+from tripadvance_core.settings import Settings, load_settings
+
+GRACE_SECONDS = 2
+"""How long open streams may go on after SIGTERM."""
+
+
+def main() -> None:
+    """Serve until stopped; exit 1 with a sentence if it cannot start."""
+    try:
+        _serve(load_settings())
+    except TripAdvanceError as error:
+        sys.exit(str(error))
+
+
+def _serve(settings: Settings) -> None:
+    _prepare_gradio(settings)
+    from ui.app import create_app  # after its environment is set
+
+    with opened_services(settings) as services:
+        uvicorn.run(
+            create_app(services),
+            host=settings.host,
+            port=settings.web_port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+
+
+def _prepare_gradio(settings: Settings) -> None:
+    """Keep Gradio's files in the data folder, and Gradio from calling anybody."""
+    os.environ |= {
+        "GRADIO_TEMP_DIR": str(settings.data_dir / "gradio"),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The nightly deployment for a runner; prefect.yaml says the same for work pools."""
+
+from typing import Any
+
+from prefect.client.schemas.objects import (
+    ConcurrencyLimitConfig,
+    ConcurrencyLimitStrategy,
+)
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
+
+from flows.control import DEPLOYMENT, TAG
+from flows.training import nightly_training
+from tripadvance_core.settings import Settings
+
+# The next partition's run must wait for this one to end, not be cancelled.
+ONE_AT_A_TIME = ConcurrencyLimitConfig(
+    limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE
+)
+
+
+def nightly_deployment(settings: Settings) -> RunnerDeployment:
+    """Return the deployment on the settings' cron and time zone."""
+    deployment: Any = nightly_training.to_deployment(
+        name=DEPLOYMENT,
+        schedule=Cron(settings.cron, timezone=settings.time_zone, slug=DEPLOYMENT),
+        concurrency_limit=ONE_AT_A_TIME,
+        tags=[TAG],
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    return deployment  # type: ignore[no-any-return]

@@ -1,0 +1,87 @@
+"""The night as a Prefect flow: one partition a run, then the next one is submitted."""
+
+from typing import Annotated, Any
+
+from prefect import State, flow, get_run_logger, runtime
+from prefect.artifacts import create_markdown_artifact
+from prefect.states import Completed
+from pydantic import Field
+
+from flows.control import submit_next
+from flows.tasks import PrefectSteps, services
+from tripadvance_core.domain.times import utc_now
+from tripadvance_core.services.claims import PartitionRequest
+from tripadvance_core.services.night import NightOrder, NightResult
+from tripadvance_core.services.report import NightReport
+from tripadvance_core.settings import load_settings
+
+
+def _run_name() -> str:
+    day = utc_now().astimezone(load_settings().zone).date()
+    return f"{day} · partition {runtime.flow_run.parameters['partition_number']}"
+
+
+@flow(name="nightly-training", flow_run_name=_run_name)
+def nightly_training(
+    ignore_window: bool = False,
+    min_partition_bytes: Annotated[int | None, Field(ge=1)] = None,
+    max_partitions: Annotated[int | None, Field(ge=1, le=1000)] = None,
+    partition_number: Annotated[int, Field(ge=1)] = 1,
+    chain: str | None = None,
+) -> State[Any]:
+    """Train one challenger on the next partition, then submit the run after it.
+
+    Takes the waiting files, oldest first, until there are enough; cleans them, trains a
+    challenger on the whole history, scores it beside MASTER on rows that neither has
+    seen, and makes it MASTER only if it is provably better. Outside the allowed window
+    nothing is done.
+
+    Args:
+        ignore_window: Train now, whatever the hour. For runs started by hand.
+        min_partition_bytes: Smallest partition worth training on, in bytes. Empty: as
+            in the settings.
+        max_partitions: How many partitions this chain may train; 1 for only one.
+            Empty: as in the settings.
+        partition_number: Position in the chain. Leave 1.
+        chain: Name of the chain. Leave empty.
+    """
+    this_run = str(runtime.flow_run.id)
+    app = services()
+    result = app.night.run_partition(
+        NightOrder(
+            holder=f"flow-run {this_run}",
+            ignore_window=ignore_window,
+            scheduled_for=runtime.flow_run.scheduled_start_time,
+            request=PartitionRequest(min_partition_bytes, flow_run_id=this_run),
+        ),
+        PrefectSteps(),
+    )
+    report = _publish(result)
+    limit = max_partitions or app.settings.max_partitions
+    if result.more and partition_number < limit:
+        submit_next(
+            chain or this_run,
+            partition_number + 1,
+            {
+                "ignore_window": ignore_window,
+                "min_partition_bytes": min_partition_bytes,
+                "max_partitions": max_partitions,
+            },
+        )
+    return Completed(name=_state_name(result), message=report.headline)
+
+
+def _publish(result: NightResult) -> NightReport:
+    settings = services().settings
+    report = NightReport(result, settings.language)
+    link = f"{settings.web_url}/#v{result.model.number}" if result.model else None
+    get_run_logger().info(report.headline)
+    create_markdown_artifact(
+        report.markdown(link), key="night-report", description=report.headline
+    )
+    return report
+
+
+def _state_name(result: NightResult) -> str:
+    """Give each outcome a state of its own in the Prefect UI, such as OutsideWindow."""
+    return result.state.title().replace("_", "")

@@ -1,0 +1,127 @@
+"""Where a setting comes from, what is refused, and that every one is documented."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from tripadvance_core.errors import SettingRefused
+from tripadvance_core.settings import SETTINGS_FILE, Settings, load_settings
+
+PROJECT = Path(__file__).parents[1]
+
+
+def write_toml(data_dir: Path, text: str) -> None:
+    (data_dir / SETTINGS_FILE).write_text(text, encoding="utf-8")
+
+
+def test_default_stands_where_nothing_is_said(tmp_path: Path) -> None:
+    assert (
+        load_settings(tmp_path).max_depth == Settings.model_fields["max_depth"].default
+    )
+
+
+def test_file_wins_over_default(tmp_path: Path) -> None:
+    write_toml(tmp_path, "max_depth = 5")
+    assert load_settings(tmp_path).max_depth == 5
+
+
+def test_environment_wins_over_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_toml(tmp_path, "max_depth = 5")
+    monkeypatch.setenv("TRIPADVANCE_MAX_DEPTH", "6")
+    assert load_settings(tmp_path).max_depth == 6
+
+
+def test_option_wins_over_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIPADVANCE_MAX_DEPTH", "6")
+    assert load_settings(tmp_path, max_depth=7).max_depth == 7
+
+
+def test_file_is_read_from_the_data_folder_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_toml(tmp_path, 'base_currency = "BRL"')
+    monkeypatch.setenv("TRIPADVANCE_DATA_DIR", str(tmp_path))
+    assert load_settings().base_currency == "BRL"
+
+
+@pytest.mark.parametrize("source", ["environment", "file"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_depth", "99"),
+        ("min_gain", "1.5"),
+        ("window_start", "25:00"),
+        ("time_zone", "America/Sao Paulo"),
+        ("base_currency", "dollars"),
+        ("language", "fr"),
+        ("web_port", "0"),
+    ],
+)
+def test_wrong_value_names_the_variable(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    name: str,
+    value: str,
+) -> None:
+    variable = f"TRIPADVANCE_{name.upper()}"
+    if source == "environment":
+        monkeypatch.setenv(variable, value)
+    else:
+        write_toml(tmp_path, f'{name} = "{value}"')
+    with pytest.raises(SettingRefused) as refusal:
+        load_settings(tmp_path)
+    assert refusal.value.code == "SETTING_INVALID"
+    assert refusal.value.details["variable"] == variable
+    assert variable in refusal.value.sentence("pt-BR")
+
+
+def test_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    write_toml(tmp_path, "max_deph = 5")
+    with pytest.raises(SettingRefused, match="TRIPADVANCE_MAX_DEPH"):
+        load_settings(tmp_path)
+
+
+def test_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    write_toml(tmp_path, "max_depth: 5")
+    with pytest.raises(SettingRefused, match=SETTINGS_FILE):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize("variable", ["MONGODB_URI", "TRIPADVANCE_MONGODB_URI"])
+def test_database_address_is_taken_from_either_variable_and_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    address = "mongodb://ana:s3cret@db.example/"
+    monkeypatch.setenv(variable, address)
+    settings = load_settings(tmp_path)
+    assert settings.mongodb_uri == SecretStr(address)
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in settings.model_dump_json()
+
+
+def test_database_address_is_taken_from_the_file(tmp_path: Path) -> None:
+    write_toml(tmp_path, 'mongodb_uri = "mongodb://db.example/"')
+    assert load_settings(tmp_path).mongodb_uri == SecretStr("mongodb://db.example/")
+
+
+def test_settings_do_not_change_once_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings(tmp_path).max_depth = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md"])
+def test_every_setting_has_a_row_in_the_readme(readme: str) -> None:
+    rows = [
+        line.split("|")[1].strip()
+        for line in (PROJECT / readme).read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `TRIPADVANCE_")
+    ]
+    assert sorted(rows) == sorted(
+        f"`TRIPADVANCE_{name.upper()}`" for name in Settings.model_fields
+    )

@@ -1,0 +1,123 @@
+"""The composition root: settings in, services out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tripadvance_core.domain.times import Clock, utc_now
+from tripadvance_core.errors import Unavailable
+from tripadvance_core.services.accounts import AccountService
+from tripadvance_core.services.claims import Claims
+from tripadvance_core.services.installation import Installation
+from tripadvance_core.services.night import Night
+from tripadvance_core.services.overview import OverviewService
+from tripadvance_core.services.prediction import PredictionService
+from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.training import TrainingService
+from tripadvance_core.services.uploads import UploadService
+from tripadvance_core.settings import Settings
+from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.objects import ObjectStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a front end may ask for."""
+
+    settings: Settings
+    database: Database
+    objects: ObjectStore
+    clock: Clock
+    installation: Installation
+    accounts: AccountService
+    overview: OverviewService
+    uploads: UploadService
+    claims: Claims
+    training: TrainingService
+    registry: Registry
+    night: Night
+    prediction: PredictionService
+
+
+def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
+    """Connect the services to the storage that the settings name.
+
+    Raises
+    ------
+    Unavailable
+        When the data folder, the database or the object store cannot be used.
+    """
+    _make_private(settings)
+    database = open_database(settings)
+    objects = open_objects(settings)
+    installation = Installation(settings, database, objects)
+    installation.setup()
+    registry = Registry(database, objects, clock)
+    registry.repair()
+    claims = Claims(settings, database, clock)
+    training = TrainingService(settings, database, objects, registry, clock)
+    return Services(
+        settings=settings,
+        database=database,
+        objects=objects,
+        clock=clock,
+        installation=installation,
+        accounts=AccountService(database, clock),
+        overview=OverviewService(settings, database, clock),
+        uploads=UploadService(settings, database, objects, clock),
+        claims=claims,
+        training=training,
+        registry=registry,
+        night=Night(settings, database, claims, training, registry, clock),
+        prediction=PredictionService(settings, registry),
+    )
+
+
+@contextmanager
+def opened_services(settings: Settings, clock: Clock = utc_now) -> Iterator[Services]:
+    """Build the services and close their connections in the end."""
+    services = build_services(settings, clock)
+    try:
+        yield services
+    finally:
+        services.database.close()
+
+
+def open_database(settings: Settings) -> Database:
+    """Open MongoDB where its address is set, else the embedded database."""
+    if settings.mongodb_uri is not None:
+        from tripadvance_core.storage.mongodb import MongoDatabase
+
+        return MongoDatabase(
+            settings.mongodb_uri.get_secret_value(), settings.mongodb_database
+        )
+    from tripadvance_core.storage.sqlite import SqliteDatabase
+
+    return SqliteDatabase(settings.data_dir / "tripadvance.db")
+
+
+def open_objects(settings: Settings) -> ObjectStore:
+    """Open S3 where a bucket is set, else a folder.
+
+    The S3 store is imported here, for it brings Prefect along, which takes seconds.
+    """
+    if settings.s3_bucket is not None:
+        from tripadvance_core.storage.s3 import S3Store
+
+        return S3Store(settings.s3_bucket, settings.s3_prefix, settings.s3_endpoint_url)
+    from tripadvance_core.storage.folder import FolderStore
+
+    return FolderStore(settings.data_dir / "objects")
+
+
+def _make_private(settings: Settings) -> None:
+    """Make the data folder, for its owner alone."""
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = settings.data_dir / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Unavailable(
+            "DATA_DIR_NOT_WRITABLE", path=settings.data_dir, problem=error.strerror
+        ) from error

@@ -1,0 +1,114 @@
+"""Numbers, money and moments written the way the reader's language writes them."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal, format_percent
+
+from tripadvance_core.messages import Language
+
+_LOCALES: dict[Language, Locale] = {"pt-BR": Locale("pt", "BR"), "en": Locale("en")}
+_DATE: dict[Language, str] = {"pt-BR": "dd/MM/yyyy", "en": "d MMM yyyy"}
+_MOMENT: dict[Language, str] = {"pt-BR": "dd/MM/yyyy HH:mm", "en": "d MMM yyyy, HH:mm"}
+_SIZE_UNITS = ("B", "kB", "MB", "GB", "TB")
+_DURATION_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def number(value: float, language: Language, decimals: int = 0) -> str:
+    """Write a number with a fixed count of decimals.
+
+    >>> number(1234.56, "pt-BR", 2)
+    '1.234,56'
+    """
+    return format_decimal(
+        _without_negative_zero(value, decimals),
+        "#,##0" + _fraction(decimals),
+        _LOCALES[language],
+    )
+
+
+def percent(share: float, language: Language, decimals: int = 1) -> str:
+    """Write a share, of which 1 is the whole, as a percentage.
+
+    >>> percent(0.1234, "pt-BR")
+    '12,3%'
+    """
+    return format_percent(
+        _without_negative_zero(share, decimals + 2),
+        "#,##0" + _fraction(decimals) + "%",
+        _LOCALES[language],
+    )
+
+
+def money(amount: float, currency: str, language: Language) -> str:
+    r"""Write an amount of a currency (ISO 4217) with its symbol, never broken in two.
+
+    >>> money(1234.5, "BRL", "pt-BR")
+    'R$\xa01.234,50'
+    """
+    return format_currency(amount, currency, locale=_LOCALES[language])
+
+
+def date(day: dt.date, language: Language) -> str:
+    """Write a calendar day.
+
+    >>> date(dt.date(2026, 3, 25), "pt-BR")
+    '25/03/2026'
+    """
+    return format_date(day, _DATE[language], _LOCALES[language])
+
+
+def datetime(moment: dt.datetime, zone: ZoneInfo, language: Language) -> str:
+    """Write an aware moment to the minute, as the clocks of ``zone`` show it.
+
+    >>> datetime(dt.datetime(2026, 3, 25, 17, 5, tzinfo=dt.UTC),
+    ...          ZoneInfo("America/Sao_Paulo"), "pt-BR")
+    '25/03/2026 14:05'
+    """
+    return format_datetime(
+        moment, _MOMENT[language], tzinfo=zone, locale=_LOCALES[language]
+    )
+
+
+def file_size(size_bytes: int, language: Language) -> str:
+    """Write a size in decimal units (1 kB = 1,000 B).
+
+    >>> file_size(9_940, "pt-BR")
+    '9,9 kB'
+    """
+    size: float = size_bytes
+    for unit in _SIZE_UNITS:
+        if round(size, 1) < 1000 or unit == _SIZE_UNITS[-1]:
+            break
+        size /= 1000
+    decimals = 0 if size == round(size) else 1
+    return f"{number(size, language, decimals)} {unit}"
+
+
+def duration(length: dt.timedelta, language: Language) -> str:
+    """Write a length of time in its two largest units; under 10 s with a decimal.
+
+    >>> duration(dt.timedelta(hours=1, minutes=4, seconds=9), "pt-BR")
+    '1 h 4 min'
+    """
+    seconds = length.total_seconds()
+    if seconds < 10:
+        return f"{number(seconds, language, 1)} s"
+    counts: list[tuple[int, str]] = []
+    rest = round(seconds)
+    for unit, unit_seconds in _DURATION_UNITS:
+        count, rest = divmod(rest, unit_seconds)
+        counts.append((count, unit))
+    largest = next(place for place, (count, _) in enumerate(counts) if count)
+    two = counts[largest : largest + 2]
+    return " ".join(f"{number(count, language)} {unit}" for count, unit in two if count)
+
+
+def _fraction(decimals: int) -> str:
+    return "." + "0" * decimals if decimals else ""
+
+
+def _without_negative_zero(value: float, decimals: int) -> float:
+    return round(value, decimals) + 0.0

@@ -1,0 +1,59 @@
+"""Every cleaned row that a model may see: what to train on, what to score on."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from tripadvance_core.domain.entities import Upload, UploadStatus
+from tripadvance_core.services.uploads import OLDEST_FIRST
+from tripadvance_core.storage.objects import ObjectStore, load_file
+from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.tabular.joining import RESERVED, join_distinct
+
+
+@dataclass(frozen=True)
+class History:
+    """The rows of all trained uploads and of one partition's, each counted once."""
+
+    uploads: Sequence[Upload]
+    rows: pd.DataFrame
+
+    @cached_property
+    def training(self) -> pd.DataFrame:
+        """The rows that a model may train on."""
+        return self.rows[~self.rows[RESERVED]].reset_index(drop=True)
+
+    @cached_property
+    def holdout(self) -> pd.DataFrame:
+        """The reserved rows, on which every model is scored and none is trained."""
+        return self.rows[self.rows[RESERVED]].reset_index(drop=True)
+
+
+def read_history(store: Repositories, objects: ObjectStore, token: str) -> History:
+    """Read all trained uploads and those claimed under ``token``, oldest first."""
+    uploads = [
+        upload
+        for upload in store.uploads.select(
+            {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]},
+            order=OLDEST_FIRST,
+        )
+        if upload.cleaned is not None
+    ]
+    frames = (read_cleaned(objects, upload) for upload in uploads)
+    return History(uploads, join_distinct(frames))
+
+
+def read_cleaned(objects: ObjectStore, upload: Upload) -> pd.DataFrame:
+    """Read the cleaned rows of one upload, proven by their checksum."""
+    assert upload.cleaned is not None  # noqa: S101 - the callers have checked
+    return pd.read_parquet(io.BytesIO(load_file(objects, upload.cleaned)))
+
+
+def to_parquet(frame: pd.DataFrame) -> bytes:
+    """Write a frame so that the same rows give the same bytes."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()

@@ -1,0 +1,37 @@
+"""What must exist before anything works, and whether it does."""
+
+from tripadvance_core.settings import Settings
+from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.objects import ObjectStore
+
+_INDEXES = (
+    ("uploaded_files", ("status", "uploaded_at")),
+    ("uploaded_files", ("claim.token",)),
+    ("training_runs", ("status", "number")),
+    ("models", ("number",)),
+    ("promotions", ("version",)),
+)
+
+
+class Installation:
+    """Creates indexes, bucket and folders; may be run any number of times."""
+
+    def __init__(
+        self, settings: Settings, database: Database, objects: ObjectStore
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._objects = objects
+
+    def setup(self) -> None:
+        """Create what is missing.
+
+        Raises
+        ------
+        Unavailable
+            When the database or the object store cannot be used.
+        """
+        self._database.ping()
+        for collection, fields in _INDEXES:
+            self._database.ensure_index(collection, fields)
+        self._objects.ensure()

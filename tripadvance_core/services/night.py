@@ -1,0 +1,183 @@
+"""One partition of a night, from the window to the decision.
+
+Whoever runs it, the Prefect flow or the command, runs this: only how a step is
+carried out differs, as a Prefect task or as a plain call.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from tripadvance_core.domain.entities import ModelVersion, TrainingRun
+from tripadvance_core.domain.partition import Choice
+from tripadvance_core.domain.promotion import Outcome
+from tripadvance_core.domain.times import Clock
+from tripadvance_core.domain.window import Admission, Window, admit
+from tripadvance_core.errors import WindowClosed
+from tripadvance_core.services.claims import Claims, PartitionRequest
+from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.training import TrainingService
+from tripadvance_core.settings import Settings
+from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.leases import Lease, acquire, kept_alive, release
+
+LEASE = "training"
+STOP_BEFORE_CLOSING = timedelta(seconds=30)
+"""Time to put the uploads back before the window's end."""
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+class NightState(StrEnum):
+    """How a run ended; each is a message code and a Prefect state name."""
+
+    OUTSIDE_WINDOW = "OUTSIDE_WINDOW"
+    EARLIER_NIGHT = "EARLIER_NIGHT"
+    ALREADY_TRAINING = "ALREADY_TRAINING"
+    NOT_ENOUGH = "NOT_ENOUGH"
+    WINDOW_CLOSED = "WINDOW_CLOSED"
+    PROMOTE = "PROMOTE"
+    HOLD = "HOLD"
+    REJECT = "REJECT"
+
+
+@dataclass(frozen=True)
+class NightOrder:
+    """What is asked of one run."""
+
+    holder: str
+    ignore_window: bool = False
+    scheduled_for: datetime | None = None
+    request: PartitionRequest = field(default_factory=PartitionRequest)
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """What one run did. ``more`` tells that another partition could start now."""
+
+    state: NightState
+    choice: Choice | None = None
+    run: TrainingRun | None = None
+    model: ModelVersion | None = None
+    more: bool = False
+
+    @property
+    def trained(self) -> bool:
+        """Whether a challenger was trained and decided on."""
+        return self.model is not None
+
+
+class Steps(Protocol):
+    """How the steps of a run are carried out; ids travel, rows never do."""
+
+    def preprocess(self, run_id: str, token: str) -> None:
+        """See TrainingService.preprocess."""
+
+    def train(self, run_id: str, token: str, *, stop_at: datetime | None) -> None:
+        """See TrainingService.train."""
+
+    def save(self, run_id: str, token: str) -> None:
+        """See TrainingService.save."""
+
+    def promote(self, run_id: str, token: str) -> None:
+        """See TrainingService.promote."""
+
+
+class Night:
+    """Runs one partition if the window, the lease and the waiting files allow."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        claims: Claims,
+        training: TrainingService,
+        registry: Registry,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._claims = claims
+        self._training = training
+        self._registry = registry
+        self._clock = clock
+
+    def admission(self, order: NightOrder) -> Admission:
+        """Tell whether a run may start now."""
+        settings = self._settings
+        return admit(
+            self._clock(),
+            Window(settings.window_start, settings.window_end, settings.zone),
+            scheduled_for=order.scheduled_for,
+            ignore_window=order.ignore_window,
+        )
+
+    def run_partition(self, order: NightOrder, steps: Steps) -> NightResult:
+        """Claim one partition and carry it through all steps.
+
+        Raises
+        ------
+        LeaseLost
+            When another run took the lease over; nothing was committed after that.
+        TripAdvanceError
+            What a step raised; the next run takes the partition over.
+        """
+        admission = self.admission(order)
+        if not admission.admitted:
+            return NightResult(NightState(admission.gate))
+        lease = self._acquire(order.holder)
+        if lease is None:
+            return NightResult(NightState.ALREADY_TRAINING)
+        try:
+            with kept_alive(self._database, lease, self._clock):
+                return self._train_under(lease, order, steps)
+        finally:
+            release(self._database, lease)
+
+    def _train_under(
+        self, lease: Lease, order: NightOrder, steps: Steps
+    ) -> NightResult:
+        admission = self.admission(order)  # again: waiting for the lease took time
+        if not admission.admitted:
+            return NightResult(NightState(admission.gate))
+        run = self._claims.claim(lease.token, order.request)
+        if run is None:
+            choice = self._claims.next_choice(order.request)
+            return NightResult(NightState.NOT_ENOUGH, choice)
+        stop_at = admission.closes and admission.closes - STOP_BEFORE_CLOSING
+        try:
+            steps.preprocess(run.id, lease.token)
+            steps.train(run.id, lease.token, stop_at=stop_at)
+        except WindowClosed:
+            self._claims.release(run.id, lease.token)
+            return NightResult(NightState.WINDOW_CLOSED, run=run)
+        steps.save(run.id, lease.token)
+        steps.promote(run.id, lease.token)
+        return self.result_of(run.id, order)
+
+    def result_of(self, run_id: str, order: NightOrder) -> NightResult:
+        """Return what a finished run did, and whether another could start now."""
+        run = self._training.run(run_id)
+        model = self._registry.version(run.steps["train"]["model_id"])
+        return NightResult(
+            state=NightState(Outcome(run.steps["promote"]["outcome"])),
+            choice=(choice := self._claims.next_choice(order.request)),
+            run=run,
+            model=model,
+            more=self._may_go_on(order, choice),
+        )
+
+    def _may_go_on(self, order: NightOrder, choice: Choice) -> bool:
+        waits = bool(choice.uploads) or self._claims.unfinished() is not None
+        return waits and self.admission(order).admitted
+
+    def _acquire(self, holder: str) -> Lease | None:
+        """Take the training lease; a dead holder's ends while we wait once around."""
+        seconds = self._settings.lease_seconds
+        give_up_at = time.monotonic() + seconds + _LOOK_AGAIN_SECONDS
+        while True:
+            lease = acquire(self._database, LEASE, holder, self._clock(), seconds)
+            if lease is not None or time.monotonic() >= give_up_at:
+                return lease
+            time.sleep(_LOOK_AGAIN_SECONDS)

@@ -1,0 +1,140 @@
+"""How things stand, for the status page: MASTER, what waits, how the last run went."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tripadvance_core.domain.entities import (
+    MasterPointer,
+    ModelVersion,
+    Promotion,
+    TrainingRun,
+    Upload,
+    UploadStatus,
+)
+from tripadvance_core.domain.partition import Choice
+from tripadvance_core.domain.times import Clock
+from tripadvance_core.services.claims import Claims, PartitionRequest
+from tripadvance_core.services.registry import MASTER
+from tripadvance_core.services.uploads import OLDEST_FIRST
+from tripadvance_core.settings import Settings
+from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.repository import Repositories
+
+REIGNS_SHOWN = 6
+HELD_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Reign:
+    """A model and when it became MASTER."""
+
+    model: ModelVersion
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The uploads that wait, oldest first, and what the next night would take."""
+
+    uploads: tuple[Upload, ...]
+    choice: Choice
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all that waits."""
+        return sum(upload.size_bytes for upload in self.uploads)
+
+    @property
+    def oldest_at(self) -> datetime | None:
+        """Since when the oldest waits, or None where nothing does."""
+        return self.uploads[0].uploaded_at if self.uploads else None
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The latest training run, and its model once it has one."""
+
+    run: TrainingRun
+    model: ModelVersion | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything that the status page shows, as it stood at ``read_at``.
+
+    ``reigns`` begins with the latest one, of today's MASTER; it is empty before the
+    first.
+    """
+
+    read_at: datetime
+    reigns: tuple[Reign, ...]
+    waiting: Waiting
+    last_run: LastRun | None
+    held: tuple[Upload, ...]
+
+    @property
+    def master(self) -> Reign | None:
+        """Today's MASTER, or None before the first."""
+        return self.reigns[0] if self.reigns else None
+
+    @property
+    def nothing_yet(self) -> bool:
+        """Whether nothing was ever handed in that is still in use."""
+        return not (self.reigns or self.waiting.uploads or self.last_run or self.held)
+
+
+class OverviewService:
+    """Reads the overview from the database; changes nothing."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self._store = Repositories(database)
+        self._claims = Claims(settings, database, clock)
+        self._clock = clock
+
+    def read(self) -> Overview:
+        """Return how things stand now."""
+        return Overview(
+            read_at=self._clock(),
+            reigns=self._reigns(),
+            waiting=self._waiting(),
+            last_run=self._last_run(),
+            held=self._held(),
+        )
+
+    def _reigns(self) -> tuple[Reign, ...]:
+        # The pointer tells of today's MASTER; the history may lag behind for a moment.
+        pointer = self._store.pointers.find(MASTER)
+        if pointer is None:
+            return ()
+        former = self._store.promotions.select(
+            {"version": {"$lt": pointer.version}},
+            order=[("version", -1)],
+            limit=REIGNS_SHOWN - 1,
+        )
+        switches: list[MasterPointer | Promotion] = [pointer, *former]
+        return tuple(self._reign(switch) for switch in switches)
+
+    def _reign(self, switch: MasterPointer | Promotion) -> Reign:
+        return Reign(self._store.models.get(switch.model_id), switch.at)
+
+    def _waiting(self) -> Waiting:
+        pending = {"status": UploadStatus.PENDING}
+        uploads = self._store.uploads.select(pending, order=OLDEST_FIRST)
+        return Waiting(tuple(uploads), self._claims.next_choice(PartitionRequest()))
+
+    def _last_run(self) -> LastRun | None:
+        latest = self._store.runs.select(order=[("number", -1)], limit=1)
+        if not latest:
+            return None
+        run = latest[0]
+        model = self._store.models.get(run.model_id) if run.model_id else None
+        return LastRun(run, model)
+
+    def _held(self) -> tuple[Upload, ...]:
+        return tuple(
+            self._store.uploads.select(
+                {"status": UploadStatus.HELD},
+                order=[("uploaded_at", -1)],
+                limit=HELD_SHOWN,
+            )
+        )

@@ -1,0 +1,356 @@
+"""The training of one partition, step by step.
+
+Every step is idempotent and remembered: what it produced stands in the run's
+document, so a run that is taken over goes on after the last finished step. A step
+commits under the lease token of its run only.
+"""
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from tripadvance_core.domain.entities import (
+    ModelRole,
+    ModelVersion,
+    RunStatus,
+    StoredFile,
+    TrainingRun,
+    Upload,
+    UploadStatus,
+)
+from tripadvance_core.domain.metrics import RegressionMetrics
+from tripadvance_core.domain.promotion import (
+    Outcome,
+    Panel,
+    PromotionDecision,
+    PromotionPolicy,
+    decide,
+)
+from tripadvance_core.domain.times import Clock, to_text
+from tripadvance_core.errors import Conflict, FileRefused, LeaseLost
+from tripadvance_core.learning.evaluation import groups_of, route_median_baseline
+from tripadvance_core.learning.model import FareModel
+from tripadvance_core.learning.training import TrainingParameters, fit
+from tripadvance_core.services.history import History, read_history, to_parquet
+from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.uploads import OLDEST_FIRST
+from tripadvance_core.settings import Settings
+from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.tabular.intake import FareTable, read_fares
+from tripadvance_core.tabular.joining import RESERVED, ROW_HASH, with_identity
+
+OnRound = Callable[[int, int], None]
+"""Told after every boosting round: how many are done, of how many."""
+
+
+def untold(_done: int, _of: int) -> None:
+    """Tell nobody."""
+
+
+NIGHT = "night"
+"""Who moves MASTER when nobody asked by hand."""
+
+
+class TrainingService:
+    """Carries a claimed partition through preprocess, train, save and promote."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        objects: ObjectStore,
+        registry: Registry,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._store = Repositories(database)
+        self._objects = objects
+        self._registry = registry
+        self._clock = clock
+
+    def run(self, run_id: str) -> TrainingRun:
+        """Return a run with what its steps have produced so far."""
+        return self._store.runs.get(run_id)
+
+    def run_of_flow(self, flow_run_id: str) -> TrainingRun | None:
+        """Return the run that a Prefect flow run carries out, if it has begun one."""
+        runs = self._store.runs.select({"flow_run_id": flow_run_id}, limit=1)
+        return runs[0] if runs else None
+
+    def preprocess(self, run_id: str, token: str) -> None:
+        """Clean every file of the partition into Parquet, each on its own.
+
+        A file that cannot be read any more is held; the others go on.
+        """
+        with self._step(run_id, token, "preprocess") as result:
+            if result is None:
+                return
+            uploads = self._claimed_uploads(token)
+            cleaned = [f for u in uploads if (f := self._clean(u, token)) is not None]
+            result["files"] = len(cleaned)
+            result["rows_total"] = sum(upload.rows_total for upload in uploads)
+            result["rows_kept"] = sum(len(frame) for frame in cleaned)
+            result["rows_reserved"] = sum(int(f[RESERVED].sum()) for f in cleaned)
+
+    def train(
+        self,
+        run_id: str,
+        token: str,
+        *,
+        stop_at: datetime | None = None,
+        on_round: OnRound = untold,
+    ) -> None:
+        """Fit the challenger on the whole history but its reserved rows.
+
+        Raises
+        ------
+        WindowClosed
+            ``TRAINING_STOPPED`` when ``stop_at`` came first; nothing is kept.
+        """
+        with self._step(run_id, token, "train") as result:
+            if result is None:
+                return
+            history = self._history(token)
+            parameters = self._parameters()
+            model = fit(
+                history.training,
+                parameters,
+                stop_at=lambda: stop_at is not None and self._clock() >= stop_at,
+                on_round=on_round,
+            ).calibrated(history.holdout)
+            model_id = _model_id(history.uploads, parameters)
+            result["model_id"] = model_id
+            result["files"] = {
+                name: store_file(
+                    self._objects, f"models/{model_id}/{name}", content
+                ).model_dump(mode="json")
+                for name, content in model.to_files().items()
+            }
+            result["parameters"] = parameters.model_dump(mode="json")
+            result["features"] = list(model.features)
+            result["upload_ids"] = [upload.id for upload in history.uploads]
+            result["training_rows"] = len(history.training)
+            result["holdout_rows"] = len(history.holdout)
+
+    def save(self, run_id: str, token: str) -> None:
+        """Score challenger and rival on the reserved rows and register the model."""
+        with self._step(run_id, token, "save") as result:
+            if result is None:
+                return
+            run = self._store.runs.get(run_id)
+            self._register(run, self._history(token))
+            self._store.uploads.change(
+                {"claim.token": token, "status": UploadStatus.CLAIMED},
+                {
+                    "status": UploadStatus.TRAINED,
+                    "trained_in": run_id,
+                    "claim": None,
+                },
+            )
+
+    def promote(self, run_id: str, token: str) -> None:
+        """Decide on the challenger, move MASTER if it won, and close the run."""
+        with self._step(run_id, token, "promote", last=True) as result:
+            if result is None:
+                return
+            model_id = self._store.runs.get(run_id).steps["train"]["model_id"]
+            version = self._store.models.get(model_id)
+            decision = self._enthrone(version, self._decide(version))
+            self._store.models.change(
+                {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
+            )
+            result["outcome"] = decision.outcome
+            result["reason"] = decision.reason
+
+    @contextmanager
+    def _step(
+        self, run_id: str, token: str, name: str, *, last: bool = False
+    ) -> Iterator[dict[str, Any] | None]:
+        """Give a result to fill, or None when the step was finished before.
+
+        The result and, after the last step, the end of the run are written at once.
+        """
+        run = self._store.runs.get(run_id)
+        if run.token != token or run.status is not RunStatus.OPEN:
+            raise LeaseLost("LEASE_LOST", run=run_id)
+        if name in run.steps:
+            yield None
+            return
+        result: dict[str, Any] = {}
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield result
+        result["wall_seconds"] = round(time.perf_counter() - wall, 3)
+        result["cpu_seconds"] = round(time.process_time() - cpu, 3)
+        end = {"status": RunStatus.DONE, "finished_at": to_text(self._clock())}
+        mine = {"_id": run_id, "token": token, "status": RunStatus.OPEN}
+        changes = {f"steps.{name}": result} | (end if last else {})
+        if not self._store.runs.change(mine, changes):
+            raise LeaseLost("LEASE_LOST", run=run_id)
+
+    def _claimed_uploads(self, token: str) -> list[Upload]:
+        return self._store.uploads.select({"claim.token": token}, order=OLDEST_FIRST)
+
+    def _change_claimed(
+        self, upload: Upload, token: str, changes: dict[str, Any]
+    ) -> None:
+        mine = {"_id": upload.id, "claim.token": token}
+        if not self._store.uploads.change(mine, changes):
+            raise LeaseLost("LEASE_LOST", run=upload.id)
+
+    def _clean(self, upload: Upload, token: str) -> pd.DataFrame | None:
+        try:
+            table = self._read(upload)
+        except FileRefused as refusal:
+            held = {"status": UploadStatus.HELD, "reason": refusal.code, "claim": None}
+            self._change_claimed(upload, token, held)
+            return None
+        frame = with_identity(table.rows)
+        cleaned = store_file(
+            self._objects, f"cleaned/{upload.id}.parquet", to_parquet(frame)
+        )
+        self._change_claimed(
+            upload, token, {"cleaned": cleaned.model_dump(mode="json")}
+        )
+        return frame
+
+    def _read(self, upload: Upload) -> FareTable:
+        raw = load_file(self._objects, upload.raw)
+        return read_fares(
+            raw, upload.name, upload.mapping, self._settings.base_currency
+        )
+
+    def _history(self, token: str) -> History:
+        return read_history(self._store, self._objects, token)
+
+    def _parameters(self) -> TrainingParameters:
+        settings = self._settings
+        return TrainingParameters(
+            boosting_rounds=settings.boosting_rounds,
+            learning_rate=settings.learning_rate,
+            max_depth=settings.max_depth,
+            threads=settings.threads,
+            seed=settings.seed,
+        )
+
+    def _register(self, run: TrainingRun, history: History) -> None:
+        trained = run.steps["train"]
+        if self._store.models.find(trained["model_id"]) is not None:
+            return
+        files = {n: StoredFile.model_validate(f) for n, f in trained["files"].items()}
+        master = self._registry.master()
+        scores = self._score(history, self._registry.load_files(files), master)
+        self._store.models.add(
+            ModelVersion(
+                id=trained["model_id"],
+                number=run.number,
+                run_id=run.id,
+                role=ModelRole.CHALLENGER,
+                created_at=self._clock(),
+                files=files,
+                predictions=store_file(
+                    self._objects,
+                    f"models/{trained['model_id']}/holdout.parquet",
+                    to_parquet(scores),
+                ),
+                currency=self._settings.base_currency,
+                upload_ids=tuple(trained["upload_ids"]),
+                training_rows=trained["training_rows"],
+                holdout_rows=trained["holdout_rows"],
+                features=tuple(trained["features"]),
+                parameters=trained["parameters"],
+                metrics=_metrics(scores, "challenger"),
+                baseline_metrics=_metrics(scores, "baseline"),
+                rival_id=master.id if master else None,
+                rival_metrics=_metrics(scores, "rival"),
+            )
+        )
+
+    def _score(
+        self, history: History, challenger: FareModel, master: ModelVersion | None
+    ) -> pd.DataFrame:
+        """Predict the same reserved rows with challenger, baseline and rival."""
+        rows = history.holdout
+        baseline = route_median_baseline(history.training)(rows)
+        return pd.DataFrame(
+            {
+                ROW_HASH: rows[ROW_HASH],
+                "group": groups_of(rows),
+                "actual": rows["price"],
+                "challenger": challenger.predict(rows)["predicted_price"],
+                "baseline": baseline,
+                "rival": (
+                    self._registry.load(master).predict(rows)["predicted_price"]
+                    if master
+                    else baseline
+                ),
+            }
+        )
+
+    def _decide(self, version: ModelVersion) -> PromotionDecision:
+        """Decide on the stored predictions, proven by their checksum."""
+        scores = pd.read_parquet(
+            io.BytesIO(load_file(self._objects, version.predictions))
+        )
+        panel = Panel(
+            actual=scores["actual"].to_numpy(float),
+            challenger=scores["challenger"].to_numpy(float),
+            rival=scores["rival"].to_numpy(float),
+            groups=scores["group"].to_numpy("int64"),
+        )
+        policy = PromotionPolicy(
+            min_gain=self._settings.min_gain,
+            confidence=self._settings.promotion_confidence,
+            min_groups=self._settings.min_groups,
+            seed=self._settings.seed,
+        )
+        return decide(
+            panel, policy, challenger_id=version.id, rival_id=version.rival_id
+        )
+
+    def _enthrone(
+        self, version: ModelVersion, decision: PromotionDecision
+    ) -> PromotionDecision:
+        """Move MASTER as decided; hold the model if MASTER moved meanwhile."""
+        pointer = self._registry.pointer()
+        reigns = pointer is not None and pointer.model_id == version.id
+        if decision.outcome is not Outcome.PROMOTE or reigns:
+            return decision
+        try:
+            self._registry.switch(
+                version,
+                replacing=version.rival_id,
+                reason=decision.reason,
+                by=NIGHT,
+            )
+        except Conflict as conflict:
+            return decision.model_copy(
+                update={"outcome": Outcome.HOLD, "reason": conflict.code}
+            )
+        return decision
+
+
+def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
+    if scores.empty:
+        return None
+    return RegressionMetrics.of(
+        scores["actual"].to_numpy(float), scores[column].to_numpy(float)
+    )
+
+
+def _model_id(uploads: Sequence[Upload], parameters: TrainingParameters) -> str:
+    """Name a model after what it is made of: same data and parameters, same model."""
+    made_of = {
+        "cleaned": [upload.cleaned.sha256 for upload in uploads if upload.cleaned],
+        "parameters": parameters.model_dump(mode="json"),
+    }
+    digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
+    return digest.hexdigest()[:20]

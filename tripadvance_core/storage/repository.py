@@ -1,0 +1,70 @@
+"""Entities kept in a database: one repository a collection."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from tripadvance_core.domain.entities import (
+    Entity,
+    MasterPointer,
+    ModelVersion,
+    Promotion,
+    TrainingRun,
+    Upload,
+)
+from tripadvance_core.errors import NotFound
+from tripadvance_core.storage.database import Database, Order, Where
+
+E = TypeVar("E", bound=Entity)
+
+
+class Repository(Generic[E]):
+    """The entities of one collection."""
+
+    def __init__(self, database: Database, collection: str, entity: type[E]) -> None:
+        self._database = database
+        self._collection = collection
+        self._entity = entity
+
+    def add(self, entity: E) -> None:
+        """Add a new entity; ``AlreadyExists`` if its id is taken."""
+        self._database.insert(self._collection, entity.to_document())
+
+    def find(self, entity_id: str) -> E | None:
+        """Return the entity of that id, or None."""
+        document = self._database.get(self._collection, entity_id)
+        return None if document is None else self._entity.from_document(document)
+
+    def get(self, entity_id: str) -> E:
+        """Return the entity of that id; ``NotFound`` if there is none."""
+        entity = self.find(entity_id)
+        if entity is None:
+            raise NotFound("NOT_FOUND", kind=self._collection, id=entity_id)
+        return entity
+
+    def select(
+        self, where: Where | None = None, *, order: Order = (), limit: int | None = None
+    ) -> list[E]:
+        """Return the entities that match, in order."""
+        documents = self._database.find(
+            self._collection, where, order=order, limit=limit
+        )
+        return [self._entity.from_document(document) for document in documents]
+
+    def count(self, where: Where | None = None) -> int:
+        """Return how many entities match."""
+        return self._database.count(self._collection, where)
+
+    def change(self, where: Where, changes: Mapping[str, Any]) -> int:
+        """Set fields of all that match, in JSON form; return how many matched."""
+        return self._database.update(self._collection, where, changes)
+
+
+class Repositories:
+    """Every repository on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.uploads = Repository(database, "uploaded_files", Upload)
+        self.runs = Repository(database, "training_runs", TrainingRun)
+        self.models = Repository(database, "models", ModelVersion)
+        self.pointers = Repository(database, "pointers", MasterPointer)
+        self.promotions = Repository(database, "promotions", Promotion)

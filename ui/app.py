@@ -1,0 +1,78 @@
+"""The web app: Gradio's pages in a FastAPI application, behind the gate."""
+
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from tripadvance_core.bootstrap import Services
+from tripadvance_core.errors import Refused, TripAdvanceError
+from ui.document import DocumentHead
+from ui.pages import first_admin, home, login
+from ui.rendering import chosen_language
+from ui.security import HOME_PAGE, PAGES, PUBLIC_FOLDER, Gate, answer_to_error
+from ui.theme import theme
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application; the caller runs it with one worker.
+
+    Gradio keeps its queue in the process, so two workers would not find each other's
+    events.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    _answer_errors(app, services)
+    _add_middleware(app, services)
+
+    @app.get("/healthz")
+    def health() -> dict[str, bool]:
+        return {"ok": True}
+
+    app.include_router(login.routes(services))
+    app.include_router(first_admin.routes(services))
+    app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
+    gr.mount_gradio_app(
+        app,
+        home.build(services),
+        HOME_PAGE,
+        auth_dependency=lambda request: request.state.user.email,
+        theme=theme(),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+    )
+    return app
+
+
+def _add_middleware(app: FastAPI, services: Services) -> None:
+    """Put the middleware in its order: the one that is added last stands outermost."""
+    # Gradio reflects every origin, with credentials, unless its parent forbids it.
+    app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(
+        DocumentHead, pages=PAGES, default_language=services.settings.language
+    )
+    app.add_middleware(Gate, services=services)
+
+
+def _answer_errors(app: FastAPI, services: Services) -> None:
+    default_language = services.settings.language
+
+    @app.exception_handler(TripAdvanceError)
+    def refused(request: Request, error: TripAdvanceError) -> JSONResponse:
+        return answer_to_error(
+            error, chosen_language(request.cookies, default_language)
+        )
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, _error: RequestValidationError) -> JSONResponse:
+        return refused(request, Refused("WEB_REQUEST_INVALID"))

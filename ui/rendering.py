@@ -1,0 +1,74 @@
+"""HTML for one reader: templates, sentences and figures in the reader's language."""
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tripadvance_core import formats
+from tripadvance_core.messages import LANGUAGES, Language, sentence
+
+LANGUAGE_COOKIE = "lang"
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("ui"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def chosen_language(cookies: dict[str, str], default: Language) -> Language:
+    """Return the language that the reader chose, else ``default``."""
+    chosen = cookies.get(LANGUAGE_COOKIE)
+    return next((known for known in LANGUAGES if known == chosen), default)
+
+
+class Words:
+    """Writes sentences and figures in one language and time zone."""
+
+    def __init__(self, language: Language, zone: ZoneInfo) -> None:
+        self.language = language
+        self.zone = zone
+
+    @property
+    def other_language(self) -> Language:
+        """The language to offer instead."""
+        return next(known for known in LANGUAGES if known != self.language)
+
+    def say(self, code: str, **details: Any) -> str:
+        """Return a sentence of the catalogue."""
+        return sentence(code, self.language, **details)
+
+    def number(self, value: float) -> str:
+        """Write a whole number."""
+        return formats.number(value, self.language)
+
+    def percent(self, share: float) -> str:
+        """Write a share, of which 1 is the whole."""
+        return formats.percent(share, self.language)
+
+    def money(self, amount: float, currency: str) -> str:
+        """Write an amount of a currency."""
+        return formats.money(amount, currency, self.language)
+
+    def moment(self, moment: dt.datetime) -> str:
+        """Write a moment to the minute."""
+        return formats.datetime(moment, self.zone, self.language)
+
+    def size(self, size_bytes: int) -> str:
+        """Write the size of a file."""
+        return formats.file_size(size_bytes, self.language)
+
+    def duration(self, length: dt.timedelta) -> str:
+        """Write a length of time."""
+        return formats.duration(length, self.language)
+
+
+def render(template: str, words: Words, **context: Any) -> str:
+    """Fill in a template; every value is escaped."""
+    return _TEMPLATES.get_template(template).render(
+        words=words, say=words.say, **context
+    )
