@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deployments.console import Console
-from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.settings import Settings, load_settings
+
+# The services bring pandas and XGBoost along; --help and wrong usage do without.
+if TYPE_CHECKING:
+    from tripadvance_core.bootstrap import Services
 
 CANONICAL = (
     "date",
@@ -132,7 +135,9 @@ def _explained(data_dir: Path | None, *, as_json: bool) -> Iterator[Console]:
 @contextmanager
 def _opened(
     data_dir: Path | None, *, as_json: bool
-) -> Iterator[tuple[Services, Console]]:
+) -> Iterator[tuple["Services", Console]]:
+    from tripadvance_core.bootstrap import opened_services
+
     with (
         _explained(data_dir, as_json=as_json) as console,
         opened_services(load_settings(data_dir)) as services,

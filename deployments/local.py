@@ -29,6 +29,7 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
         ``DATA_DIR_IN_USE`` for a second instance on one data folder.
     """
     os.umask(0o077)  # databases and logs are for their owner alone
+    os.environ.update(child_environment(settings))  # our own Prefect client's too
     with opened_services(settings) as services, _only_instance(settings):
         _check_ports(settings)
         console.say("STARTING", data_dir=settings.data_dir)
@@ -49,8 +50,6 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
 
 def _start(services: Services, supervisor: Supervisor) -> None:
     settings = services.settings
-    environment = child_environment(settings)
-    os.environ.update(environment)  # our own Prefect client asks the same server
     logs = settings.data_dir / "logs"
     logs.mkdir(exist_ok=True)
 
@@ -58,7 +57,7 @@ def _start(services: Services, supervisor: Supervisor) -> None:
         return Child(
             name=name,
             command=[sys.executable, "-m", *module],
-            environment=environment,
+            environment=os.environ,
             log=logs / f"{module[0].rpartition('.')[2]}.log",
             ready=(lambda: _answers(url)) if url else _deployment_is_ready,
             **more,  # type: ignore[arg-type]

@@ -50,6 +50,10 @@ class Words:
         """Write a share, of which 1 is the whole."""
         return formats.percent(share, self.language)
 
+    def per_cent(self, value: float) -> str:
+        """Write a figure that is per cent already, as those of the metrics are."""
+        return self.percent(value / 100)
+
     def money(self, amount: float, currency: str) -> str:
         """Write an amount of a currency."""
         return formats.money(amount, currency, self.language)

@@ -34,16 +34,16 @@ _OPEN_PATHS = {
     LOGIN_PAGE,
     FIRST_ADMIN_PAGE,
     "/auth/login",
+    "/auth/logout",
     "/auth/first-admin",
     "/healthz",
 }
 PAGES = frozenset({HOME_PAGE})
+# All that Gradio's front end asks for on these pages; no uploads, no files.
 _SIGNED_IN_PATHS = re.compile(
-    r"/(auth/logout|config|theme\.css|manifest\.json"
-    r"|(assets|static|svelte)/.+"
-    r"|gradio_api/(info|app_id|startup-events|reset|heartbeat/\w+|queue/(join|data)))"
+    r"/theme\.css|/(assets|static)/.+|/gradio_api/queue/(join|data)"
 )
-_LASTING = ("/assets/", "/static/", "/svelte/", PUBLIC_FOLDER)
+_LASTING = ("/assets/", "/static/", PUBLIC_FOLDER)
 
 _POLICY_OF_OWN_PAGES = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "

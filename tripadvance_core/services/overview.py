@@ -1,7 +1,7 @@
 """How things stand, for the status page: MASTER, what waits, how the last run went."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tripadvance_core.domain.entities import (
     MasterPointer,
@@ -34,10 +34,15 @@ class Reign:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The uploads that wait, oldest first, and what the next night would take."""
+    """The uploads that wait, oldest first, and what the next night would take.
+
+    ``at_the_latest`` is when the oldest will have waited long enough to be trained on
+    with however little there is; None where nothing waits.
+    """
 
     uploads: tuple[Upload, ...]
     choice: Choice
+    at_the_latest: datetime | None
 
     @property
     def size_bytes(self) -> int:
@@ -78,6 +83,11 @@ class Overview:
         return self.reigns[0] if self.reigns else None
 
     @property
+    def trend(self) -> tuple[Reign, ...]:
+        """The reigns whose models were measured, latest first."""
+        return tuple(reign for reign in self.reigns if reign.model.metrics)
+
+    @property
     def nothing_yet(self) -> bool:
         """Whether nothing was ever handed in that is still in use."""
         return not (self.reigns or self.waiting.uploads or self.last_run or self.held)
@@ -88,6 +98,7 @@ class OverviewService:
 
     def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
         self._store = Repositories(database)
+        self._max_wait = timedelta(days=settings.max_wait_days)
         self._claims = Claims(settings, database, clock)
         self._clock = clock
 
@@ -120,7 +131,11 @@ class OverviewService:
     def _waiting(self) -> Waiting:
         pending = {"status": UploadStatus.PENDING}
         uploads = self._store.uploads.select(pending, order=OLDEST_FIRST)
-        return Waiting(tuple(uploads), self._claims.next_choice(PartitionRequest()))
+        return Waiting(
+            uploads=tuple(uploads),
+            choice=self._claims.next_choice(PartitionRequest()),
+            at_the_latest=uploads[0].uploaded_at + self._max_wait if uploads else None,
+        )
 
     def _last_run(self) -> LastRun | None:
         latest = self._store.runs.select(order=[("number", -1)], limit=1)

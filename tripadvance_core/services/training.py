@@ -81,6 +81,10 @@ class TrainingService:
         """Return a run with what its steps have produced so far."""
         return self._store.runs.get(run_id)
 
+    def runs(self) -> list[TrainingRun]:
+        """Return every run, first one first."""
+        return self._store.runs.select(order=[("number", 1)])
+
     def run_of_flow(self, flow_run_id: str) -> TrainingRun | None:
         """Return the run that a Prefect flow run carries out, if it has begun one."""
         runs = self._store.runs.select({"flow_run_id": flow_run_id}, limit=1)

@@ -25,7 +25,8 @@ _PLACES = ("start_city", "end_city", "airline")
 _CALENDAR = ("date.month", "date.day", "date.weekday", "date.yearday", "date.number")
 _NUMBERS = (*_CALENDAR, "duration_minutes")
 _CATEGORIES = (*_PLACES, ROUTE, AIRLINE_ROUTE)
-_NOT_FURTHER = {"date", "price", "sheet_row", *_NUMBERS, *_CATEGORIES}
+_ABOUT_THE_ROW = ("sheet_row", "row_hash", "reserved")
+_NOT_FURTHER = {"date", "price", *_ABOUT_THE_ROW, *_NUMBERS, *_CATEGORIES}
 
 _EPOCH = pd.Timestamp("2000-01-01")
 _ONE_DAY = pd.Timedelta(days=1)
@@ -92,8 +93,9 @@ class FeatureEncoder(Value):
     @property
     def types(self) -> list[FeatureType]:
         """The features' types as XGBoost names them, in the same order."""
-        count = len(_NUMBERS) + len(self.numbers)
-        return ["float"] * count + ["c"] * len(self.categories)
+        numbers: list[FeatureType] = ["float"] * (len(_NUMBERS) + len(self.numbers))
+        categories: list[FeatureType] = ["c"] * len(self.categories)
+        return numbers + categories
 
     def transform(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """Return the matrix of shape (n, features).
@@ -101,7 +103,7 @@ class FeatureEncoder(Value):
         Categories are codes. Absent columns and missing, infinite or unknown values
         are NaN.
         """
-        columns = [
+        columns: list[Any] = [
             *_core_numbers(frame),
             *(_as_numbers(_further(frame, name)) for name in self.numbers),
             *(_codes(text, self.categories[name]) for name, text in self._texts(frame)),
@@ -129,6 +131,12 @@ class FeatureEncoder(Value):
             yield name, core[name] if name in core else _as_text(_further(frame, name))
 
 
+def routes(frame: pd.DataFrame) -> "pd.Series[str]":
+    """Return start and end of each row as one name, in canonical form."""
+    start, end = (canonical_names(frame[name]) for name in ("start_city", "end_city"))
+    return start + " → " + end
+
+
 def _core_numbers(frame: pd.DataFrame) -> list["pd.Series[Any]"]:
     """Return the columns of ``_NUMBERS``."""
     days = frame["date"].dt
@@ -140,7 +148,7 @@ def _core_numbers(frame: pd.DataFrame) -> list["pd.Series[Any]"]:
 def _core_texts(frame: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
     """Return the columns of ``_CATEGORIES``."""
     start, end, airline = (canonical_names(frame[name]) for name in _PLACES)
-    route = start + " → " + end
+    route = routes(frame)
     columns = (start, end, airline, route, airline + " · " + route)
     return dict(zip(_CATEGORIES, columns, strict=True))
 
@@ -172,5 +180,5 @@ def _vocabulary(text: "pd.Series[str]") -> tuple[str, ...]:
 
 
 def _codes(text: "pd.Series[str]", known: tuple[str, ...]) -> NDArray[np.float64]:
-    codes = pd.Index(known).get_indexer(text)
+    codes = pd.Index(known).get_indexer(text.to_numpy())
     return np.where(codes < 0, np.nan, codes)

@@ -50,6 +50,8 @@ def reserved_rows(frame: pd.DataFrame) -> "pd.Series[bool]":
     return row_hashes(frame).map(is_reserved).astype(bool)
 
 
-def _each_once(column: "pd.Series[Any]", write: Callable[[Any], str]) -> "pd.Series[Any]":
+def _each_once(
+    column: "pd.Series[Any]", write: Callable[[Any], str]
+) -> "pd.Series[Any]":
     """Apply ``write`` once per distinct value; missing values stay missing."""
     return column.map({value: write(value) for value in column.dropna().unique()})

@@ -25,9 +25,9 @@ def build(services: Services) -> gr.Blocks:
     def show_status(request: gr.Request) -> str:
         return status_html(services.overview.read(), settings, words_for(request))
 
-    with gr.Blocks(title="TripAdvance", analytics_enabled=False) as page:
-        header = gr.HTML(elem_id="header", js_on_load=None)
-        status = gr.HTML(elem_id="status", js_on_load=None)
+    page = gr.Blocks(title="TripAdvance", analytics_enabled=False)
+    with page:
+        header, status = _html("header"), _html("status")
         timer = gr.Timer(REFRESH_SECONDS)
         # Private: else each handler is an API endpoint of its own.
         page.load(
@@ -44,6 +44,10 @@ def build(services: Services) -> gr.Blocks:
             show_progress="hidden",
         )
     return page
+
+
+def _html(name: str) -> gr.HTML:
+    return gr.HTML(elem_id=name, js_on_load=None, apply_default_css=False)
 
 
 def status_html(overview: Overview, settings: Settings, words: Words) -> str:

@@ -17,6 +17,8 @@
     const form = event.target;
     const button = form.querySelector("button");
     button.disabled = true;
+    // The token of the one-time link stands behind its #.
+    if (form.elements.token) form.elements.token.value = location.hash.slice(1);
     try {
       const answer = await fetch(form.action, {
         method: "POST",
@@ -39,12 +41,6 @@
     document.cookie =
       `lang=${button.dataset.language}; Path=/; Max-Age=${year}; SameSite=Lax`;
     location.reload();
-  });
-
-  // The token of the one-time link.
-  document.addEventListener("DOMContentLoaded", () => {
-    const token = document.querySelector("input[name=token]");
-    if (token) token.value = location.hash.slice(1);
   });
 
   // A session that ended while its page was open.

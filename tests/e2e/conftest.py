@@ -1,0 +1,124 @@
+"""The real command on a real installation: its own folder, its own free ports."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+READY_SECONDS = 240
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 120, every: float = 0.2) -> Any:
+    """Return the first true answer of ``what``; fail when there is none in time."""
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        if answer := what():
+            return answer
+        time.sleep(every)
+    raise AssertionError(f"waited {seconds} s in vain")
+
+
+@dataclass
+class Installation:
+    """One data folder, the environment that leads to it, and the command."""
+
+    data_dir: Path
+    environment: dict[str, str]
+    up: subprocess.Popen[str] | None = None
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "deployments.cli", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def documents(self, *arguments: str) -> list[Any]:
+        """Run the command with --json and read what it printed, a document a line."""
+        done = self.command(*arguments, "--json")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def start(self, *options: str) -> None:
+        self.up = subprocess.Popen(
+            [sys.executable, "-m", "deployments.cli", "up", *options],
+            env=self.environment,
+            stdout=(self.data_dir / "up.out").open("w"),
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def output(self) -> str:
+        return (self.data_dir / "up.out").read_text(encoding="utf-8")
+
+    def wait_for_output(self, text: str) -> None:
+        def appeared() -> bool:
+            assert self.up is not None
+            assert self.up.poll() is None, self.output
+            return text in self.output
+
+        wait_for(appeared, READY_SECONDS)
+
+    def stop(self) -> int:
+        assert self.up is not None
+        if self.up.poll() is None:
+            self.up.send_signal(signal.SIGINT)
+        return self.up.wait(60)
+
+    @property
+    def web_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['TRIPADVANCE_WEB_PORT']}"
+
+    @property
+    def prefect_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['TRIPADVANCE_PREFECT_PORT']}"
+
+
+def new_installation(folder: Path, **settings: str) -> Installation:
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {
+        "TRIPADVANCE_DATA_DIR": str(folder),
+        "TRIPADVANCE_LANGUAGE": "en",
+        "TRIPADVANCE_WEB_PORT": str(free_port()),
+        "TRIPADVANCE_PREFECT_PORT": str(free_port()),
+        "TRIPADVANCE_BOOSTING_ROUNDS": "20",
+        "TRIPADVANCE_THREADS": "1",
+        **{f"TRIPADVANCE_{name.upper()}": value for name, value in settings.items()},
+    }
+    return Installation(folder, environment)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    one = new_installation(tmp_path / "data")
+    yield one
+    if one.up is not None:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation that is up, started by the demo, for all tests that only look."""
+    one = new_installation(tmp_path_factory.mktemp("running") / "data")
+    one.start("--demo")
+    one.wait_for_output("Decision")
+    yield one
+    assert one.stop() == 0

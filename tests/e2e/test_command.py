@@ -1,0 +1,199 @@
+"""The command without any server: check, ingest, train, models, predict, switch."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+HEADER = "date,start_city,end_city,airline,duration,price\n"
+GOOD_ROW = "25/03/2025,Salvador,Recife,Gol,80,82.68\n"
+BAD_ROW = "25/03,Salvador,Recife,Gol,80,82.68\n"
+
+
+@pytest.fixture
+def fares(tmp_path: Path, make_fares: Callable[..., bytes]) -> Path:
+    file = tmp_path / "fares.csv"
+    file.write_bytes(make_fares(800))
+    return file
+
+
+def test_check_prints_one_line_a_file_with_every_refused_row(
+    installation: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(HEADER + GOOD_ROW + BAD_ROW, encoding="utf-8")
+    done = installation.command("check", str(file), "--json", "--rows")
+    document = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert document["verdict"] == "partial"
+    assert document["reason"] is None
+    assert (document["rows_total"], document["rows_kept"]) == (2, 1)
+    assert document["rows"] == [["2025-03-25", "Salvador", "Recife", "Gol", 80, 82.68]]
+    (refused,) = document["rejected"]
+    assert (refused["row"], refused["column"]) == (3, "date")
+    assert refused["code"] == "DATE_NO_YEAR"
+    assert refused["message"]
+
+
+def test_check_ends_with_1_when_a_file_is_refused(
+    installation: Any, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text(HEADER + GOOD_ROW, encoding="utf-8")
+    bad.write_text("date,price\n25/03/2025,3\n", encoding="utf-8")
+    done = installation.command("check", str(good), str(bad), "--json")
+    verdicts = [json.loads(line)["verdict"] for line in done.stdout.splitlines()]
+    assert verdicts == ["accept", "reject"]
+    assert done.returncode == 1
+
+
+def test_check_judges_a_file_by_another_name(installation: Any, tmp_path: Path) -> None:
+    file = tmp_path / "upload"
+    file.write_text(HEADER + GOOD_ROW, encoding="utf-8")
+    assert installation.command("check", str(file)).returncode == 1
+    assert installation.command("check", str(file), "--name", "a.csv").returncode == 0
+
+
+def test_missing_file_is_one_sentence_and_1(installation: Any) -> None:
+    done = installation.command("check", "nowhere.csv")
+    assert done.returncode == 1
+    assert "FILE_UNREADABLE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check"],
+        ["check", "a.csv", "--map", "fare=Tarifa"],
+        ["check", "a.csv", "--map", "price"],
+        ["check", "a.csv", "--currency", "reais"],
+        ["predict", "a.csv", "-o", "out.pdf"],
+        ["nonsense"],
+    ],
+)
+def test_wrong_usage_ends_with_2(installation: Any, arguments: list[str]) -> None:
+    assert installation.command(*arguments).returncode == 2
+
+
+def test_wrong_setting_names_its_variable(installation: Any) -> None:
+    installation.environment["TRIPADVANCE_WINDOW_END"] = "late"
+    done = installation.command("models")
+    assert done.returncode == 1
+    assert "TRIPADVANCE_WINDOW_END" in done.stderr
+
+
+def test_night_without_a_server(installation: Any, fares: Path, tmp_path: Path) -> None:
+    (taken,) = installation.documents("ingest", str(fares))
+    assert taken["verdict"] == "accept"
+    assert taken["status"] == "pending"
+
+    (night,) = installation.documents("train", "--ignore-window")
+    assert night["outcome"] == "PROMOTE"
+    (partition,) = night["partitions"]
+    assert partition["upload_ids"] == [taken["id"]]
+
+    (listed,) = installation.documents("models")
+    (model,) = listed["models"]
+    assert listed["master"] == model["id"] == partition["model"]["id"]
+    assert model["MASTER"] is True
+    metrics, baseline = model["metrics"], model["baseline_metrics"]
+    assert (
+        metrics["mean_absolute_percentage_error"]
+        < baseline["mean_absolute_percentage_error"]
+    )
+
+    wanted = tmp_path / "wanted.csv"
+    wanted.write_text(
+        "Observação,data,origem,destino,companhia,duração\n"
+        "=1+1,25/03/2025,Salvador,Recife,Gol,95\n"
+        ",26/03,Salvador,Recife,Gol,95\n",
+        encoding="utf-8",
+    )
+    for suffix in ("xlsx", "csv"):
+        out = tmp_path / f"out.{suffix}"
+        (predicted,) = installation.documents("predict", str(wanted), "-o", str(out))
+        assert predicted["rows_predicted"] == 1
+        assert predicted["model_id"] == model["id"]
+        assert [row["row"] for row in predicted["rejected"]] == [3]
+        header, first, second = read_table(out)
+        assert header[:2] == ["Observação", "data"]
+        assert header[-4:] == ["predicted_price", "low", "high", "model_id"]
+        price, low, high = (float(value) for value in first[-4:-1])
+        assert 0 < low < price < high
+        assert first[-1] == model["id"]
+        assert not any(second[-4:])
+
+
+def read_table(file: Path) -> list[list[Any]]:
+    if file.suffix == ".csv":
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return [list(row) for row in csv.reader(lines)]
+    sheet = openpyxl.load_workbook(file).active
+    return [list(row) for row in sheet.iter_rows(values_only=True)]
+
+
+def test_same_file_again_is_not_taken_twice(installation: Any, fares: Path) -> None:
+    installation.documents("ingest", str(fares))
+    done = installation.command("ingest", str(fares), "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["duplicate"] is True
+
+
+def test_promote_and_rollback_move_master(
+    installation: Any, tmp_path: Path, make_fares: Callable[..., bytes]
+) -> None:
+    for number in (1, 2):
+        file = tmp_path / f"{number}.csv"
+        file.write_bytes(make_fares(300, seed=number))
+        installation.command("ingest", str(file))
+        installation.command("train", "--ignore-window")
+    (listed,) = installation.documents("models")
+    other = next(m for m in listed["models"] if not m["MASTER"])
+    (promoted,) = installation.documents("promote", other["id"], "--reason", "try it")
+    assert promoted["master"] == other["id"]
+    (back,) = installation.documents("rollback")
+    assert back["master"] == listed["master"]
+
+
+def test_outside_the_window_nothing_is_done_and_that_is_no_failure(
+    installation: Any, fares: Path
+) -> None:
+    from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    now = datetime.now(ZoneInfo("America/Sao_Paulo"))
+    opens, closes = now + timedelta(hours=2), now + timedelta(hours=3)
+    installation.environment |= {
+        "TRIPADVANCE_WINDOW_START": f"{opens:%H:%M}",
+        "TRIPADVANCE_WINDOW_END": f"{closes:%H:%M}",
+    }
+    installation.command("ingest", str(fares))
+    done = installation.command("train", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["outcome"] == "OUTSIDE_WINDOW"
+
+
+def test_setup_may_be_run_again_and_doctor_finds_all_well(installation: Any) -> None:
+    for _ in range(2):
+        assert installation.command("setup").returncode == 0
+    (report,) = installation.documents("doctor")
+    assert report["healthy"] is True
+
+
+def test_doctor_finds_a_damaged_master(installation: Any, fares: Path) -> None:
+    installation.command("ingest", str(fares))
+    installation.command("train", "--ignore-window")
+    (model,) = (installation.data_dir / "objects" / "models").glob("*/model.ubj")
+    content = bytearray(model.read_bytes())
+    content[100] ^= 1
+    model.write_bytes(bytes(content))
+    done = installation.command("doctor", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    broken = [check["check"] for check in report["checks"] if not check["ok"]]
+    assert broken == ["CHECK_MASTER"]

@@ -1,0 +1,156 @@
+"""The flow in a real Prefect server: states, artifacts, and what is submitted next."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter
+
+from flows import tasks, training
+from tripadvance_core.bootstrap import Services, build_services
+from tripadvance_core.domain.entities import ColumnMapping, UploadStatus
+from tripadvance_core.settings import load_settings
+
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("prefect_server")]
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """Services whose window is open now, given to the flow."""
+    now = datetime.now(UTC)
+    built = build_services(
+        load_settings(
+            tmp_path,
+            time_zone="UTC",
+            window_start=(now - timedelta(hours=1)).time().replace(microsecond=0),
+            window_end=(now + timedelta(hours=2)).time().replace(microsecond=0),
+            boosting_rounds=10,
+            min_partition_bytes=1,
+            language="en",
+        )
+    )
+    for module in (tasks, training):
+        monkeypatch.setattr(module, "services", lambda: built)
+    yield built
+    built.database.close()
+
+
+@pytest.fixture
+def submitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Collect what the flow submits instead of running it."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(training, "submit_next", lambda *call: calls.append(call))
+    return calls
+
+
+def ingest(services: Services, content: bytes) -> None:
+    services.uploads.ingest(content, "fares.csv", ColumnMapping(), owner="ana")
+
+
+def run_flow(**parameters: Any) -> Any:
+    return training.nightly_training(return_state=True, **parameters)
+
+
+def artifacts_of(state: Any) -> list[Any]:
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(
+            artifact_filter=ArtifactFilter.model_validate(
+                {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}
+            )
+        )
+
+
+def test_run_with_files_promotes_and_reports(
+    services: Services,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+) -> None:
+    ingest(services, make_fares(400))
+    state = run_flow()
+    assert state.is_completed()
+    assert state.name == "Promote"
+    assert submitted == []
+    master = services.registry.master()
+    assert master is not None
+    (report,) = [a for a in artifacts_of(state) if a.key == "night-report"]
+    assert "The challenger is the new MASTER." in report.data
+    assert f"{services.settings.web_url}/#v{master.number}" in report.data
+
+
+def test_run_is_named_after_its_night_and_partition(
+    services: Services, submitted: list[tuple[Any, ...]]
+) -> None:
+    state = run_flow(partition_number=3)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    assert run.name.endswith("· partition 3")
+
+
+def test_nothing_waiting_is_a_state_of_its_own(
+    services: Services, submitted: list[tuple[Any, ...]]
+) -> None:
+    state = run_flow()
+    assert state.is_completed()
+    assert state.name == "NotEnough"
+
+
+def test_outside_the_window_is_a_state_of_its_own_and_claims_nothing(
+    services: Services,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ingest(services, make_fares(100))
+    later = datetime.now(UTC) + timedelta(hours=5)
+    monkeypatch.setattr(services.night, "_clock", lambda: later)
+    state = run_flow()
+    assert state.is_completed()
+    assert state.name == "OutsideWindow"
+    assert [u.status for u in services.uploads.all()] == [UploadStatus.PENDING]
+
+
+def test_manual_run_may_ignore_the_window_and_hands_that_on(
+    services: Services,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for seed in (1, 2):
+        ingest(services, make_fares(100, seed=seed))
+    later = datetime.now(UTC) + timedelta(hours=5)
+    monkeypatch.setattr(services.night, "_clock", lambda: later)
+    state = run_flow(ignore_window=True)
+    assert state.is_completed()
+    ((chain, number, parameters),) = submitted
+    assert chain == str(state.state_details.flow_run_id)
+    assert number == 2
+    assert parameters["ignore_window"] is True
+
+
+def test_chain_stops_at_its_limit(
+    services: Services,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+) -> None:
+    for seed in (1, 2):
+        ingest(services, make_fares(100, seed=seed))
+    run_flow(max_partitions=1)
+    assert submitted == []
+
+
+def test_failed_step_fails_the_run_and_the_next_one_finishes(
+    services: Services,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ingest(services, make_fares(200))
+    monkeypatch.setattr(tasks.save, "retries", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(services.training, "save", lambda *_: 1 / 0)
+        assert run_flow().is_failed()
+    assert run_flow().name == "Promote"
+    assert [u.status for u in services.uploads.all()] == [UploadStatus.TRAINED]

@@ -1,0 +1,96 @@
+"""Real services on an own data folder, with a clock that the tests set."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tripadvance_core.bootstrap import Services, build_services
+from tripadvance_core.domain.entities import ColumnMapping, Upload
+from tripadvance_core.services.claims import PartitionRequest
+from tripadvance_core.services.night import NightOrder, NightResult
+from tripadvance_core.settings import load_settings
+
+# Midnight in São Paulo.
+MIDNIGHT = datetime(2026, 11, 24, 3, tzinfo=UTC)
+
+
+@dataclass
+class FakeClock:
+    now: datetime = MIDNIGHT + timedelta(hours=1)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def set_local(self, hour: int, minute: int = 0) -> None:
+        """Set the hour of the night in São Paulo (UTC-3)."""
+        self.now = MIDNIGHT + timedelta(hours=hour, minutes=minute)
+
+
+@dataclass
+class House:
+    """The services with what tests do all the time."""
+
+    services: Services
+    clock: FakeClock
+    make_fares: Callable[..., bytes]
+    _files: int = field(default=0)
+
+    def upload(self, rows: int = 300, name: str | None = None) -> Upload:
+        """Take a new file in; every file is a microsecond younger than the last."""
+        self._files += 1
+        self.clock.now += timedelta(microseconds=1)
+        upload, _ = self.services.uploads.ingest(
+            self.make_fares(rows, seed=self._files),
+            name or f"fares-{self._files}.csv",
+            ColumnMapping(),
+            owner="ana",
+        )
+        return upload
+
+    def run(self, **order: Any) -> NightResult:
+        """Run one partition without Prefect."""
+        request = PartitionRequest(order.pop("min_partition_bytes", None))
+        return self.services.night.run_partition(
+            NightOrder(holder="test", request=request, **order),
+            self.services.training,
+        )
+
+    def run_until_done(self) -> list[NightResult]:
+        """Run partitions for as long as another could start."""
+        results = [self.run()]
+        while results[-1].more:
+            results.append(self.run())
+        return results
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def open_house(
+    tmp_path: Path, clock: FakeClock, make_fares: Callable[..., bytes]
+) -> Iterator[Callable[..., House]]:
+    opened: list[House] = []
+
+    def open_with(**settings: Any) -> House:
+        small = {"boosting_rounds": 20, "max_depth": 4, "threads": 1}
+        services = build_services(
+            load_settings(tmp_path / "data", **(small | settings)), clock
+        )
+        opened.append(House(services, clock, make_fares))
+        return opened[-1]
+
+    yield open_with
+    for house in opened:
+        house.services.database.close()
+
+
+@pytest.fixture
+def house(open_house: Callable[..., House]) -> House:
+    return open_house()

@@ -1,0 +1,93 @@
+"""Which model is MASTER: one at any time, moved by compare-and-swap."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tripadvance_core.errors import Conflict, Corrupted, NotFound
+
+
+@pytest.fixture
+def two_models(open_house: Callable[..., Any]) -> Any:
+    """A house in which model 1 is MASTER and model 2 is not."""
+    house = open_house(min_partition_bytes=1, min_gain=0.9)
+    house.upload(rows=400)
+    house.upload(rows=60)
+    house.run_until_done()
+    assert house.services.registry.master().number == 1
+    return house
+
+
+def flags(registry: Any) -> dict[int, bool]:
+    return {version.number: version.MASTER for version in registry.versions()}
+
+
+def test_promoted_model_is_the_only_master(two_models: Any) -> None:
+    registry = two_models.services.registry
+    registry.promote("v2", reason="better in May", by="ana")
+    assert registry.master().number == 2
+    assert flags(registry) == {1: False, 2: True}
+    assert registry.history()[0].reason == "better in May"
+
+
+def test_rollback_gives_master_back(two_models: Any) -> None:
+    registry = two_models.services.registry
+    registry.promote("2", reason="try", by="ana")
+    registry.rollback(reason="no good", by="bia")
+    assert registry.master().number == 1
+    assert [p.by for p in registry.history()] == ["bia", "ana", "night"]
+
+
+def test_rollback_without_a_former_master_is_refused(two_models: Any) -> None:
+    with pytest.raises(NotFound, match="NO_PREVIOUS_MASTER"):
+        two_models.services.registry.rollback(reason="why not", by="ana")
+
+
+def test_promoting_master_itself_is_refused(two_models: Any) -> None:
+    with pytest.raises(Conflict, match="ALREADY_MASTER"):
+        two_models.services.registry.promote("v1", reason="again", by="ana")
+
+
+def test_unknown_model_is_refused(two_models: Any) -> None:
+    with pytest.raises(NotFound, match="MODEL_NOT_FOUND"):
+        two_models.services.registry.promote("v99", reason="?", by="ana")
+
+
+def test_of_twenty_promotions_at_once_one_wins(two_models: Any) -> None:
+    registry = two_models.services.registry
+    master, challenger = registry.version("v1"), registry.version("v2")
+
+    def promote(_number: int) -> bool:
+        try:
+            registry.switch(challenger, replacing=master.id, reason="race", by="ana")
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(promote, range(20))) == 1
+    assert registry.pointer().version == 2
+    assert len(registry.history()) == 2
+
+
+def test_model_whose_file_changed_is_not_promoted(two_models: Any) -> None:
+    services = two_models.services
+    challenger = services.registry.version("v2")
+    file = challenger.files["model.ubj"]
+    content = bytearray(services.objects.get(file.key))
+    content[len(content) // 2] ^= 1
+    services.objects.put(file.key, bytes(content))
+    with pytest.raises(Corrupted, match="CHECKSUM_MISMATCH"):
+        services.registry.promote("v2", reason="try", by="ana")
+    assert services.registry.master().number == 1
+
+
+def test_flags_and_history_are_repaired_from_the_pointer(two_models: Any) -> None:
+    services = two_models.services
+    services.database.update("models", {}, {"MASTER": False})
+    services.database.delete("promotions", {})
+    services.registry.repair()
+    assert flags(services.registry) == {1: True, 2: False}
+    assert len(services.registry.history()) == 1

@@ -1,0 +1,38 @@
+"""What a model is measured against, and the groups whose fares move together."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tripadvance_core.domain.metrics import Floats
+from tripadvance_core.tabular.features import routes
+
+
+def route_median_baseline(
+    training_frame: pd.DataFrame,
+) -> Callable[[pd.DataFrame], Floats]:
+    """Return the simplest honest predictor: the median price of the route.
+
+    A route that was never trained on gets the median of all prices.
+    """
+    prices = training_frame["price"]
+    by_route = prices.groupby(routes(training_frame)).median()
+    overall = prices.median()
+
+    def predict(frame: pd.DataFrame) -> Floats:
+        return routes(frame).map(by_route).fillna(overall).to_numpy(dtype=np.float64)
+
+    return predict
+
+
+def groups_of(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Number the route × ISO week of each row, shape (n,).
+
+    The numbers follow the sorted groups, so the order of the rows has no say.
+    """
+    days = frame["date"]
+    mondays = days - pd.to_timedelta(days.dt.weekday, unit="D")
+    grouped = frame.groupby([routes(frame), mondays], dropna=False)
+    return grouped.ngroup().to_numpy(dtype=np.int64)

@@ -1,0 +1,35 @@
+"""From the bytes of a file to its sheets, by what the file is and not by its name."""
+
+from pathlib import PurePosixPath
+
+from tripadvance_core.errors import FileRefused
+from tripadvance_core.tabular.csv_files import read_csv
+from tripadvance_core.tabular.sheets import Sheet
+from tripadvance_core.tabular.workbooks import read_workbook
+
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+
+
+def read_sheets(content: bytes, file_name: str) -> list[Sheet]:
+    """Read every sheet of an .xlsx or .csv file.
+
+    Raises
+    ------
+    FileRefused
+        ``EXTENSION``, ``EMPTY``, ``LEGACY_XLS``, ``MACRO``, ``ENCRYPTED``, ``NOT_XLSX``,
+        ``NOT_CSV``, ``CORRUPT`` or ``CSV_QUOTE``: what the file is instead, or what
+        is wrong with it.
+    """
+    extension = PurePosixPath(file_name).suffix.lower()
+    if extension not in (".xlsx", ".csv", ".xls", ".xlsm"):
+        raise FileRefused("EXTENSION")
+    if not content.strip():
+        raise FileRefused("EMPTY")
+    if content.startswith(_OLE):
+        raise FileRefused("ENCRYPTED" if _ENCRYPTED in content else "LEGACY_XLS")
+    if extension == ".xls":
+        raise FileRefused("LEGACY_XLS")
+    if extension == ".xlsm":
+        raise FileRefused("MACRO")
+    return [read_csv(content)] if extension == ".csv" else read_workbook(content)
