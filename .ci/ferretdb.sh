@@ -44,28 +44,36 @@ func main() {
 }
 GO
     rm -f go.mod go.sum
-    go mod init ferretdb.local
-    go mod edit -require="github.com/FerretDB/FerretDB@$version"
-    go build -mod=mod -o ferretdb
+    go mod init ferretdb.local &&
+        go mod edit -require="github.com/FerretDB/FerretDB@$version" &&
+        go build -mod=mod -o ferretdb.new &&
+        mv ferretdb.new ferretdb
 }
 
+# Runs the server in the folder $1 until the caller of this script ends.
 serve() {
-    state=$(mktemp -d)
-    cd "$state"
+    cd "$1"
     "$home/ferretdb" >uri 2>log &
-    server=$!
-    trap 'kill "$server"; rm -rf "$state"' EXIT
+    while kill -0 "$PPID" && kill -0 "$!"; do sleep 1; done
+    kill "$!" || true
+    rm -r "$1"
+}
+
+print_uri() {
     for ((tries = 0; tries < start_seconds * 10; tries++)); do
-        [[ ! -s uri ]] || break
+        if [[ -s $1/uri ]]; then
+            cat "$1/uri"
+            return
+        fi
         sleep 0.1
     done
-    cat uri
-    exec >&- 2>&-
-    while kill -0 "$PPID" && kill -0 "$server"; do sleep 1; done
+    return 1
 }
 
 command -v go >/dev/null || skip 'there is no Go toolchain.'
 mkdir -p "$home"
 cd "$home"
 [[ -x ferretdb ]] || build >build.log 2>&1 || skip "the build failed, see $home/build.log."
-serve
+state=$(mktemp -d)
+serve "$state" </dev/null >/dev/null 2>&1 &
+print_uri "$state" || skip "it did not start, see $state/log."

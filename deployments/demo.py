@@ -36,6 +36,8 @@ def run_night(services: Services, console: Console, supervisor: Supervisor) -> N
     """Have Prefect run one night now, follow it, and tell what happened."""
     from flows.control import flow_run, submit
 
+    if supervisor.stopping:
+        return
     console.line()
     console.say("DEMO_NIGHT")
     run_id = submit({"ignore_window": True, "min_partition_bytes": 1}, tags=["demo"])

@@ -39,9 +39,9 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
         supervisor.stop_on_signals()
         try:
             _start(services, supervisor)
-            _greet(services, console)
-            if demo and not supervisor.stopping:
+            if demo:
                 run_night(services, console, supervisor)
+            if not supervisor.stopping:
                 _greet(services, console)
             supervisor.watch()
         finally:

@@ -10,7 +10,7 @@ from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.settings import Settings, load_settings
 
 GRACE_SECONDS = 2
-"""How long open streams may go on after SIGTERM."""
+"""How long unfinished requests may go on after SIGTERM."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What every test stands on: no settings from outside, one thread, quiet waiting."""
+"""What every test stands on: no settings from outside, one thread, made-up fares."""
 
 import os
 import random
@@ -7,12 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-# Read by OpenMP when xgboost is first imported: see docs/dependencies.md.
-os.environ |= {
-    "OMP_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "passive",
-    "GOMP_SPINCOUNT": "0",
-}
+os.environ["OMP_NUM_THREADS"] = "1"  # read when xgboost is first imported
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """Where a setting comes from, what is refused, and that every one is documented."""
 
+import re
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -116,12 +118,20 @@ def test_settings_do_not_change_once_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md"])
-def test_every_setting_has_a_row_in_the_readme(readme: str) -> None:
-    rows = [
-        line.split("|")[1].strip()
-        for line in (PROJECT / readme).read_text(encoding="utf-8").splitlines()
-        if line.startswith("| `TRIPADVANCE_")
-    ]
-    assert sorted(rows) == sorted(
-        f"`TRIPADVANCE_{name.upper()}`" for name in Settings.model_fields
+def test_readme_tells_of_every_setting_and_its_default(readme: str) -> None:
+    told = re.findall(
+        r"^\| `(TRIPADVANCE_\w+)` \| (.+?) \| \S",
+        (PROJECT / readme).read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
+    assert [name for name, _ in told] == [
+        f"TRIPADVANCE_{name.upper()}" for name in Settings.model_fields
+    ]
+    for (_, default), field in zip(told, Settings.model_fields.values(), strict=True):
+        assert field.default_factory or default == written(field.default)
+
+
+def written(default: object) -> str:
+    if default is None:
+        return "–"
+    return f"`{default:%H:%M}`" if isinstance(default, time) else f"`{default}`"

@@ -82,9 +82,9 @@ class Settings(BaseSettings):
     # The model
     seed: int = 7
     threads: int = Field(default_factory=spare_cores, ge=1)
-    boosting_rounds: int = Field(default=400, ge=1, le=10_000)
-    learning_rate: Share = 0.08
-    max_depth: int = Field(default=10, ge=1, le=16)
+    boosting_rounds: int = Field(default=250, ge=1, le=10_000)
+    learning_rate: Share = 0.1
+    max_depth: int = Field(default=12, ge=1, le=16)
 
     # Promotion
     min_gain: float = Field(default=0.01, ge=0, lt=1)

@@ -76,3 +76,7 @@ def _answer_errors(app: FastAPI, services: Services) -> None:
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, _error: RequestValidationError) -> JSONResponse:
         return refused(request, Refused("WEB_REQUEST_INVALID"))
+
+    @app.exception_handler(Exception)
+    def broken(request: Request, _error: Exception) -> JSONResponse:
+        return refused(request, TripAdvanceError("INTERNAL"))

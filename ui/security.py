@@ -5,6 +5,7 @@ other users' files, its queue). So the gate stands before the whole application 
 lets through only what the pages here need.
 """
 
+import logging
 import re
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ from tripadvance_core.messages import Language, sentence
 from tripadvance_core.services.accounts import ABSOLUTE_LIMIT, User
 from ui.rendering import chosen_language
 
+_LOG = logging.getLogger(__name__)
+
 SESSION_COOKIE = "tripadvance_session"
 MAX_BODY_BYTES = 64 * 1024
 
@@ -30,13 +33,14 @@ FIRST_ADMIN_PAGE = "/first-admin/"
 HOME_PAGE = "/"
 PUBLIC_FOLDER = "/public/"
 
-_OPEN_PATHS = {
-    LOGIN_PAGE,
-    FIRST_ADMIN_PAGE,
-    "/auth/login",
-    "/auth/logout",
-    "/auth/first-admin",
-    "/healthz",
+# By method as well, for Gradio has a login of its own under the same path.
+_OPEN = {
+    ("GET", LOGIN_PAGE),
+    ("GET", FIRST_ADMIN_PAGE),
+    ("GET", "/healthz"),
+    ("POST", "/auth/login"),
+    ("POST", "/auth/logout"),
+    ("POST", "/auth/first-admin"),
 }
 PAGES = frozenset({HOME_PAGE})
 # All that Gradio's front end asks for on these pages; no uploads, no files.
@@ -45,7 +49,7 @@ _SIGNED_IN_PATHS = re.compile(
 )
 _LASTING = ("/assets/", "/static/", PUBLIC_FOLDER)
 
-_POLICY_OF_OWN_PAGES = (
+_POLICY_ELSEWHERE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -87,27 +91,32 @@ class Gate:
     async def _answer(self, request: Request, send: Send) -> None:
         language = chosen_language(request.cookies, self._default_language)
         try:
-            refusal = await self._refusal(request, language)
-            body = b"" if refusal else await _body_within_limit(request)
+            refusal_or_body = await self._examine(request, language)
         except ClientDisconnect:
             return
         except Unavailable as error:
-            refusal, body = answer_to_error(error, language), b""
-        if body is None:
-            refusal = _refused(413, "WEB_TOO_LARGE", language)
+            refusal_or_body = answer_to_error(error, language)
+        if isinstance(refusal_or_body, Response):
+            await refusal_or_body(request.scope, request.receive, send)
+        else:
+            receive = _replaying(refusal_or_body, request.receive)
+            await self._app(request.scope, receive, send)
+
+    async def _examine(self, request: Request, language: Language) -> Response | bytes:
+        """Return a refusal, or the body of a request that may pass."""
+        refusal = await self._refusal(request, language)
         if refusal is not None:
-            await refusal(request.scope, request.receive, send)
-            return
-        receive = _replaying(body or b"", request.receive)
-        await self._app(request.scope, receive, send)
+            return refusal
+        body = await _body_within_limit(request)
+        return _refused(413, "WEB_TOO_LARGE", language) if body is None else body
 
     async def _refusal(self, request: Request, language: Language) -> Response | None:
-        path = request.scope["path"]  # request.url would believe a forged Host
+        path = request.scope["path"]  # not request.url, of which Host is a part
         if request.method not in {"GET", "HEAD", "POST"}:
             return _refused(405, "WEB_METHOD_REFUSED", language)
         if request.method == "POST" and not _is_from_here(request):
             return _refused(403, "WEB_OTHER_ORIGIN", language)
-        if path in _OPEN_PATHS or path.startswith(PUBLIC_FOLDER):
+        if (request.method, path) in _OPEN or path.startswith(PUBLIC_FOLDER):
             return None
         user = await run_in_threadpool(self._user, request)
         if user is None:
@@ -142,12 +151,14 @@ def signed_in(location: str, token: str, request: Request) -> JSONResponse:
 
 
 def answer_to_error(error: TripAdvanceError, language: Language) -> JSONResponse:
-    """Answer with the sentence of an error under a fitting HTTP status."""
-    status = 500
+    """Answer with the sentence of an error under a fitting HTTP status.
+
+    What the sentence of ``Unavailable`` names, addresses and folders, goes to the log.
+    """
     if isinstance(error, Unavailable):
-        status = 503
-    elif isinstance(error, Refused):
-        status = _STATUS_OF_CODE.get(error.code, 422)
+        _LOG.error("%s", error)
+        return _refused(503, "WEB_UNAVAILABLE", language)
+    status = _STATUS_OF_CODE.get(error.code, 422) if isinstance(error, Refused) else 500
     return JSONResponse(
         {"code": error.code, "message": error.sentence(language)}, status
     )
@@ -197,15 +208,13 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
 def _with_headers(scope: Scope, send: Send) -> Send:
     """Return a ``send`` that adds the security headers to every answer."""
     path = scope["path"]
-    is_own = path in _OPEN_PATHS or path.startswith(PUBLIC_FOLDER)
+    policy = _POLICY_OF_GRADIO if path in PAGES else _POLICY_ELSEWHERE
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(_HEADERS)
-            headers["content-security-policy"] = (
-                _POLICY_OF_OWN_PAGES if is_own else _POLICY_OF_GRADIO
-            )
+            headers["content-security-policy"] = policy
             if not path.startswith(_LASTING):
                 headers["cache-control"] = "no-store"
         await send(message)

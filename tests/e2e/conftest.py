@@ -57,13 +57,14 @@ class Installation:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def start(self, *options: str) -> None:
-        self.up = subprocess.Popen(
-            [sys.executable, "-m", "deployments.cli", "up", *options],
-            env=self.environment,
-            stdout=(self.data_dir / "up.out").open("w"),
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with (self.data_dir / "up.out").open("w") as output:
+            self.up = subprocess.Popen(
+                [sys.executable, "-m", "deployments.cli", "up", *options],
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
 
     @property
     def output(self) -> str:
@@ -119,6 +120,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation that is up, started by the demo, for all tests that only look."""
     one = new_installation(tmp_path_factory.mktemp("running") / "data")
     one.start("--demo")
-    one.wait_for_output("Decision")
+    one.wait_for_output("TripAdvance is up")
     yield one
     assert one.stop() == 0

@@ -43,6 +43,11 @@ class StoredFile(Value):
     sha256: str
     size_bytes: int = Field(ge=0)
 
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.key.rpartition("/")[2]
+
 
 class UploadStatus(StrEnum):
     """Where an upload stands; an upload is in exactly one status."""
@@ -153,7 +158,7 @@ class ModelVersion(Entity):
     role: ModelRole
     MASTER: bool = False
     created_at: Moment
-    files: dict[str, StoredFile]
+    files: tuple[StoredFile, ...]
     predictions: StoredFile
     currency: str
     upload_ids: tuple[str, ...]

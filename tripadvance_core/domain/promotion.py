@@ -132,6 +132,11 @@ def decide(
 
     MASTER loses its place only to a gain of at least ``min_gain`` whose lower bound
     is above 0. The baseline must merely be beaten.
+
+    Raises
+    ------
+    ValueError
+        For true prices that are not above 0, or a rival's that are not finite.
     """
     rows = int(panel.actual.size)
     groups = int(np.unique(panel.groups).size)
@@ -151,9 +156,13 @@ def decide(
         return decided(Outcome.HOLD, "HOLDOUT_EMPTY")
     if not np.isfinite(panel.challenger).all():
         return decided(Outcome.REJECT, "CHALLENGER_NOT_FINITE")
+    if not np.isfinite(panel.rival).all():
+        raise ValueError("every price that the rival predicts must be finite")
     if rival_id == challenger_id or np.array_equal(panel.challenger, panel.rival):
         return decided(Outcome.REJECT, "SAME_MODEL")
 
+    challenger_metrics = RegressionMetrics.of(panel.actual, panel.challenger)
+    rival_metrics = RegressionMetrics.of(panel.actual, panel.rival)
     gain = measure_gain(panel, policy)
     outcome, reason = _judge(gain, groups, policy, against_master=rival_id is not None)
     return decided(outcome, reason).model_copy(
@@ -161,8 +170,8 @@ def decide(
             "gain": gain.mean,
             "gain_low": gain.low,
             "gain_high": gain.high,
-            "challenger_metrics": RegressionMetrics.of(panel.actual, panel.challenger),
-            "rival_metrics": RegressionMetrics.of(panel.actual, panel.rival),
+            "challenger_metrics": challenger_metrics,
+            "rival_metrics": rival_metrics,
         }
     )
 

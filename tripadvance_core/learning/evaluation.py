@@ -33,6 +33,6 @@ def groups_of(frame: pd.DataFrame) -> NDArray[np.int64]:
     The numbers follow the sorted groups, so the order of the rows has no say.
     """
     days = frame["date"]
-    mondays = days - pd.to_timedelta(days.dt.weekday, unit="D")
+    mondays = days - pd.to_timedelta(days.dt.day_of_week, unit="D")
     grouped = frame.groupby([routes(frame), mondays], dropna=False)
-    return grouped.ngroup().to_numpy(dtype=np.int64)
+    return np.asarray(grouped.ngroup(), dtype=np.int64)

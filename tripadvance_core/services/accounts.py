@@ -53,7 +53,7 @@ _OBVIOUS_PASSWORDS = {
 _MIN_DIFFERENT_CHARACTERS = 4
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _SEEN_PRECISION = timedelta(minutes=1)
-_FIRST_ADMIN_LINK = "FIRST_ADMIN"
+_FIRST_ADMIN_LINK = "first-admin"
 
 
 class Role(StrEnum):

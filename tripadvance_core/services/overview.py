@@ -57,7 +57,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The latest training run, and its model once it has one."""
+    """The latest training run, and its model once that was saved."""
 
     run: TrainingRun
     model: ModelVersion | None
@@ -142,7 +142,8 @@ class OverviewService:
         if not latest:
             return None
         run = latest[0]
-        model = self._store.models.get(run.model_id) if run.model_id else None
+        trained = run.steps.get("train")
+        model = self._store.models.find(trained["model_id"]) if trained else None
         return LastRun(run, model)
 
     def _held(self) -> tuple[Upload, ...]:

@@ -1,6 +1,7 @@
 """The models, and which one is MASTER."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 
 from tripadvance_core.domain.entities import (
@@ -141,12 +142,17 @@ class Registry:
     def repair(self) -> None:
         """Write what is derived from the pointer: its history entry, the flags."""
         pointer = self.pointer()
-        if pointer is None:
-            return
+        while pointer is not None:
+            self._write_derived(pointer)
+            written, pointer = pointer, self.pointer()
+            if pointer == written:
+                return
+
+    def _write_derived(self, pointer: MasterPointer) -> None:
         promotion = Promotion(
             id=f"{pointer.version:08d}", **pointer.model_dump(exclude={"id"})
         )
-        if self._store.promotions.find(promotion.id) is None:
+        with suppress(AlreadyExists):  # immutable, whoever wrote it first
             self._store.promotions.add(promotion)
         self._store.models.change(
             {"MASTER": True, "_id": {"$ne": pointer.model_id}},
@@ -170,10 +176,10 @@ class Registry:
         if not moved:
             raise Conflict("MASTER_CHANGED", model=new.model_id)
 
-    def load_files(self, files: Mapping[str, StoredFile]) -> FareModel:
+    def load_files(self, files: Iterable[StoredFile]) -> FareModel:
         """Load a model from its files, each proven by its checksum."""
         return FareModel.from_files(
-            {name: load_file(self._objects, file) for name, file in files.items()}
+            {file.name: load_file(self._objects, file) for file in files}
         )
 
     def _read_model(self, model_id: str) -> FareModel:

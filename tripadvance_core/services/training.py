@@ -133,12 +133,12 @@ class TrainingService:
             ).calibrated(history.holdout)
             model_id = _model_id(history.uploads, parameters)
             result["model_id"] = model_id
-            result["files"] = {
-                name: store_file(
+            result["files"] = [
+                store_file(
                     self._objects, f"models/{model_id}/{name}", content
                 ).model_dump(mode="json")
                 for name, content in model.to_files().items()
-            }
+            ]
             result["parameters"] = parameters.model_dump(mode="json")
             result["features"] = list(model.features)
             result["upload_ids"] = [upload.id for upload in history.uploads]
@@ -249,7 +249,7 @@ class TrainingService:
         trained = run.steps["train"]
         if self._store.models.find(trained["model_id"]) is not None:
             return
-        files = {n: StoredFile.model_validate(f) for n, f in trained["files"].items()}
+        files = tuple(StoredFile.model_validate(file) for file in trained["files"])
         master = self._registry.master()
         scores = self._score(history, self._registry.load_files(files), master)
         self._store.models.add(

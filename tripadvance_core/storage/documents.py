@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tripadvance_core.errors import Refused
 from tripadvance_core.storage.database import Document, Order, Where
@@ -54,12 +54,14 @@ def check_changes(changes: Mapping[str, Any]) -> None:
         _check_value(value)
 
 
-def check_order(order: Order) -> None:
-    """Raise ``ValueError`` unless every field can be sorted by."""
+def total_order(order: Order) -> list[tuple[str, Literal[1, -1]]]:
+    """Let ties fall by ``_id``; ``ValueError`` unless every field can be sorted by."""
     for field, direction in order:
         check_field(field)
         if direction not in (1, -1):
             raise ValueError(f"not a direction: {direction!r}")
+    by_id = any(field == "_id" for field, _ in order)
+    return [*order] if by_id else [*order, ("_id", 1)]
 
 
 def check_where(where: Where) -> None:

@@ -16,8 +16,8 @@ from tripadvance_core.storage.documents import (
     check_collection,
     check_document,
     check_field,
-    check_order,
     check_where,
+    total_order,
 )
 
 BUSY_SECONDS = 15.0
@@ -208,8 +208,11 @@ class SqliteDatabase:
 
 
 def _create_table(connection: sqlite3.Connection, collection: str) -> None:
-    connection.execute(f'CREATE TABLE IF NOT EXISTS "{collection}" (body TEXT)')
-    _create_index(connection, collection, ["_id"], unique=True)
+    # In one step: who saw the table before its index could not put into it.
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        connection.execute(f'CREATE TABLE IF NOT EXISTS "{collection}" (body TEXT)')
+        _create_index(connection, collection, ["_id"], unique=True)
 
 
 def _create_index(
@@ -235,10 +238,9 @@ def _select(
     limit: int | None,
 ) -> list[tuple[int, str]]:
     condition, values = _condition(where)
-    check_order(order)
     columns = ", ".join(
         f"{_value(field)} {'ASC' if direction == 1 else 'DESC'}"
-        for field, direction in [*order, ("_id", 1)]
+        for field, direction in total_order(order)
     )
     without_limit = -1
     return connection.execute(

@@ -4,7 +4,7 @@ A column is parsed by its distinct cells: a fare file repeats its days, cities a
 airlines thousands of times, and what one cell means never depends on its row.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple, Self, TypeGuard, TypeVar
@@ -19,12 +19,10 @@ T = TypeVar("T")
 MAX_CELL_LENGTH = 32_767
 """Excel's own limit, in characters."""
 
-_ERRORS = frozenset(
-    # As Excel writes them; its Portuguese edition exports its own spellings to CSV.
-    "#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #GETTING_DATA #SPILL! #CALC! "
-    "#FIELD! #BLOCKED! #CONNECT! #UNKNOWN! "
-    "#NULO! #VALOR! #NOME? #NÚM! #N/D #DESPEJAR! #CALC! #CAMPO!".split()
-)
+# As Excel writes them; its Portuguese edition exports its own spellings to CSV.
+_ERRORS_EN = "#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #SPILL! #CALC! #FIELD!"
+_ERRORS_PT = "#NULO! #VALOR! #NOME? #NÚM! #N/D #DESPEJAR! #CAMPO!"
+_ERRORS = frozenset(f"{_ERRORS_EN} {_ERRORS_PT}".split())
 
 
 class Fault(NamedTuple):
@@ -59,13 +57,10 @@ class Column:
         return cls([cell for _, cell in known], np.array(places, dtype=np.int64))
 
     @property
-    def texts(self) -> Iterator[str]:
-        """The distinct texts that are neither blank nor an error of a formula."""
-        return (
-            cell.strip()
-            for cell in self.distinct
-            if isinstance(cell, str) and not is_blank(cell) and not _is_error(cell)
-        )
+    def texts(self) -> list[str]:
+        """The distinct texts that are not blank."""
+        texts = (cell.strip() for cell in self.distinct if isinstance(cell, str))
+        return [text for text in texts if text]
 
     def where(self, holds: Callable[[Cell], bool]) -> Booleans:
         """Return for each row whether its cell fulfils a condition, shape (n,)."""
@@ -75,24 +70,24 @@ class Column:
 
     def parse(
         self,
-        kind: str,
+        missing: str,
         parse_cell: Callable[[Cell], T | Fault],
         *,
-        filler: T,
+        filler: T | None,
         dtype: DTypeLike,
     ) -> Parsed:
         """Parse each distinct cell once.
 
         Parameters
         ----------
-        kind
-            Prefix of the code ``<kind>_MISSING`` that blank cells get.
+        missing
+            The code that blank cells get.
         parse_cell
             Value or fault of a cell that is neither blank, overlong nor an error.
         filler
             Stands in ``values`` where there is a fault.
         """
-        outcomes = [_general_fault(c, kind) or parse_cell(c) for c in self.distinct]
+        outcomes = [_general_fault(c, missing) or parse_cell(c) for c in self.distinct]
         values = [filler if isinstance(o, Fault) else o for o in outcomes]
         faults = [o.code if isinstance(o, Fault) else None for o in outcomes]
         return Parsed(
@@ -135,9 +130,9 @@ def _is_error(cell: Cell) -> bool:
     return isinstance(cell, str) and cell.strip() in _ERRORS
 
 
-def _general_fault(cell: Cell, kind: str) -> Fault | None:
+def _general_fault(cell: Cell, missing: str) -> Fault | None:
     if is_blank(cell):
-        return Fault(f"{kind}_MISSING")
+        return Fault(missing)
     if _is_error(cell):
         return Fault("CELL_ERROR")
     if isinstance(cell, str) and len(cell) > MAX_CELL_LENGTH:

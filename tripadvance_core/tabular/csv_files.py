@@ -4,11 +4,11 @@ import codecs
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import islice
 
 from tripadvance_core.errors import FileRefused
-from tripadvance_core.tabular.sheets import Row, Sheet
+from tripadvance_core.tabular.sheets import Sheet
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_RECORDS = 100
@@ -32,7 +32,7 @@ def read_csv(content: bytes) -> Sheet:
     text = _decode(content)
     csv.field_size_limit(_FIELD_SIZE)
     try:
-        records = _records(text, _delimiter(text))
+        records = list(_records(text, _delimiter(text), strict=True))
     except csv.Error as error:
         raise FileRefused("CSV_QUOTE") from error
     numbered = [
@@ -43,7 +43,7 @@ def read_csv(content: bytes) -> Sheet:
     if not numbered:
         raise FileRefused("EMPTY")
     numbers, rows = zip(*numbered, strict=True)
-    return Sheet("", list(numbers), list(rows), surplus_is_fault=True)
+    return Sheet("", list(numbers), list(rows), is_text=True)
 
 
 def _decode(content: bytes) -> str:
@@ -80,17 +80,13 @@ def _delimiter(text: str) -> str:
 
 
 def _regularity(text: str, delimiter: str) -> tuple[int, int]:
-    sample = islice(_lines_read(text, delimiter, strict=False), _SAMPLE_RECORDS)
+    sample = islice(_records(text, delimiter, strict=False), _SAMPLE_RECORDS)
     (width, count), *_ = Counter(map(len, sample)).most_common(1) or [(0, 0)]
     return (count, width) if width > 1 else (0, 0)
 
 
-def _records(text: str, delimiter: str) -> list[Row]:
-    return list(_lines_read(text, delimiter, strict=True))
-
-
-def _lines_read(text: str, delimiter: str, *, strict: bool) -> Iterable[list[str]]:
-    records = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=strict
-    )
+def _records(text: str, delimiter: str, *, strict: bool) -> Iterator[list[str]]:
+    """Go through the records; a blank line is none."""
+    lines = io.StringIO(text, newline="")
+    records = csv.reader(lines, delimiter=delimiter, strict=strict)
     return (r for r in records if len(r) > 1 or any(map(str.strip, r)))

@@ -8,8 +8,6 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Final
 
-import numpy as np
-
 from tripadvance_core.errors import FileRefused
 from tripadvance_core.tabular.cells import Cell, Column, Fault, Parsed, is_number
 from tripadvance_core.tabular.texts import fold
@@ -57,8 +55,6 @@ _MONTH_NAMES = (
     ("dezembro", "december"),
 )
 
-_MISSING_DAY = np.datetime64("NaT", "D")
-
 
 def parse_dates(column: Column, epoch: date = EXCEL_EPOCH) -> Parsed:
     """Parse a column into days, ``datetime64[D]``.
@@ -76,9 +72,9 @@ def parse_dates(column: Column, epoch: date = EXCEL_EPOCH) -> Parsed:
     """
     _check_order(column)
     return column.parse(
-        "DATE",
+        "DATE_MISSING",
         lambda cell: _day_of(cell, epoch),
-        filler=_MISSING_DAY,
+        filler=None,
         dtype="datetime64[D]",
     )
 
@@ -92,13 +88,16 @@ def parse_lead_days(column: Column, quote_date: date) -> Parsed:
         ``datetime64[D]``, the quote date plus the days left.
     """
 
-    def day_of(cell: Cell) -> np.datetime64 | Fault:
+    def day_of(cell: Cell) -> date | Fault:
         text = str(cell).strip().removesuffix(".0")
         if isinstance(cell, bool) or not re.fullmatch(r"[0-9]{1,5}", text):
             return Fault("DATE_INVALID")
-        return _within_range(quote_date + timedelta(days=int(text)))
+        try:
+            return _within_range(quote_date + timedelta(days=int(text)))
+        except OverflowError:
+            return Fault("DATE_RANGE")
 
-    return column.parse("DATE", day_of, filler=_MISSING_DAY, dtype="datetime64[D]")
+    return column.parse("DATE_MISSING", day_of, filler=None, dtype="datetime64[D]")
 
 
 def _check_order(column: Column) -> None:
@@ -124,7 +123,7 @@ def _match_day_first(text: str) -> re.Match[str] | None:
     return _DAY_FIRST.fullmatch(fold(text))
 
 
-def _day_of(cell: Cell, epoch: date) -> np.datetime64 | Fault:
+def _day_of(cell: Cell, epoch: date) -> date | Fault:
     if isinstance(cell, datetime):
         return _within_range(cell.date())
     if isinstance(cell, date):
@@ -136,7 +135,7 @@ def _day_of(cell: Cell, epoch: date) -> np.datetime64 | Fault:
     return Fault("DATE_INVALID")
 
 
-def _day_of_number(number: float, epoch: date) -> np.datetime64 | Fault:
+def _day_of_number(number: float, epoch: date) -> date | Fault:
     if 19000101 <= number <= 21001231:
         return _day_of_text(str(int(number)))
     if 0 < number < 100_000:
@@ -144,7 +143,7 @@ def _day_of_number(number: float, epoch: date) -> np.datetime64 | Fault:
     return Fault("DATE_INVALID")
 
 
-def _day_of_text(text: str) -> np.datetime64 | Fault:
+def _day_of_text(text: str) -> date | Fault:
     numeric = _DAY_FIRST.fullmatch(text) or _ISO.fullmatch(text)
     if numeric:
         if len(numeric["year"]) == 2 and numeric["mark"] == "-":
@@ -170,7 +169,7 @@ def _month_of(name: str) -> int | None:
     return None
 
 
-def _real_day(year: str, month: int, day: str) -> np.datetime64 | Fault:
+def _real_day(year: str, month: int, day: str) -> date | Fault:
     try:
         return _within_range(date(_full_year(year), month, int(day)))
     except ValueError:
@@ -183,7 +182,7 @@ def _full_year(year: str) -> int:
     return int(year) + (2000 if int(year) <= LAST_YEAR % 100 else 1900)
 
 
-def _within_range(day: date) -> np.datetime64 | Fault:
+def _within_range(day: date) -> date | Fault:
     if FIRST_YEAR <= day.year <= LAST_YEAR:
-        return np.datetime64(day, "D")
+        return day
     return Fault("DATE_RANGE")

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from tripadvance_core.tabular.cells import Cell, Column, Fault, Parsed, is_number
-from tripadvance_core.tabular.numbers import DecimalMark, decimal_mark, read_number
+from tripadvance_core.tabular.cells import Cell, Column, Fault, Parsed
+from tripadvance_core.tabular.numbers import decimal_mark, number_in
 from tripadvance_core.tabular.texts import fold
 
 MAX_MINUTES: Final = 4320
@@ -53,20 +53,13 @@ def parse_durations(column: Column, header: str, minutes_per_unit: int) -> Parse
     mark = decimal_mark(column.texts, header)
 
     def minutes_of(cell: Cell) -> float | Fault:
-        number = plain_number(cell, mark)
+        number = number_in(cell, mark)
         minutes = _minutes(cell) if number is None else number * minutes_per_unit
         if minutes is None:
             return Fault("DURATION_INVALID")
         return minutes if 0 < minutes <= MAX_MINUTES else Fault("DURATION_RANGE")
 
-    return column.parse("DURATION", minutes_of, filler=np.nan, dtype=np.float64)
-
-
-def plain_number(cell: Cell, mark: DecimalMark) -> float | None:
-    """Return the number that a cell is, or that its text is."""
-    if isinstance(cell, str):
-        return read_number(cell.strip(), mark)
-    return float(cell) if is_number(cell) else None
+    return column.parse("DURATION_MISSING", minutes_of, filler=np.nan, dtype=np.float64)
 
 
 def _minutes(cell: Cell) -> float | None:

@@ -35,6 +35,9 @@ _ONE_DAY = pd.Timedelta(days=1)
 _NUMBER_SHARE = 0.95
 # Text that is seen fewer than twice on average names rows, it does not describe them.
 _DISTINCT_SHARE = 0.5
+# One fare is no pattern. Values seen once are left unknown, and from these rows the
+# model learns what to expect of values it has never seen.
+_SEEN_AT_LEAST = 2
 # Beyond this the histograms of a deep tree cost gigabytes; rarer values are unknown.
 _MAX_CATEGORIES = 5_000
 
@@ -116,7 +119,8 @@ class FeatureEncoder(Value):
     def unknown_values(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return for each row and categorical feature whether its value is unknown.
 
-        A missing value is not an unknown one.
+        A value is unknown if the training rows held it less than twice; a missing
+        value is not an unknown one.
         """
         return pd.DataFrame(
             {
@@ -141,7 +145,7 @@ def _core_numbers(frame: pd.DataFrame) -> list["pd.Series[Any]"]:
     """Return the columns of ``_NUMBERS``."""
     days = frame["date"].dt
     number = (frame["date"] - _EPOCH).dt.days
-    calendar = [days.month, days.day, days.weekday, days.dayofyear, number]
+    calendar = [days.month, days.day, days.day_of_week, days.day_of_year, number]
     return [*calendar, frame["duration_minutes"]]
 
 
@@ -176,9 +180,10 @@ def _as_text(column: "pd.Series[Any]") -> "pd.Series[str]":
 def _vocabulary(text: "pd.Series[str]") -> tuple[str, ...]:
     """Return the most frequent values, sorted; the order of rows has no say."""
     counts = text.value_counts().sort_index().sort_values(kind="stable")
-    return tuple(sorted(counts.index[-_MAX_CATEGORIES:]))
+    known = counts[counts >= _SEEN_AT_LEAST].index[-_MAX_CATEGORIES:]
+    return tuple(sorted(known))
 
 
 def _codes(text: "pd.Series[str]", known: tuple[str, ...]) -> NDArray[np.float64]:
-    codes = pd.Index(known).get_indexer(text.to_numpy())
+    codes = pd.Index(known).get_indexer(pd.Index(text))
     return np.where(codes < 0, np.nan, codes)

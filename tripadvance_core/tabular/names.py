@@ -15,19 +15,19 @@ REPLACEMENT: Final = "\ufffd"
 
 _IN_CITIES = frozenset(" .'’-()/" + REPLACEMENT)
 # What Markdown, HTML, formulas or templates are made of.
-_NOT_IN_AIRLINES = frozenset("<>[]{}*#$%=@~^`\"\\")
+_NOT_IN_AIRLINES = frozenset('<>[]{}*#$%=@~^`"\\')
 # Control, surrogate, private and unassigned characters; line and paragraph ends.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def parse_cities(column: Column) -> Parsed:
     """Parse a column into names of cities, text as the file spells it."""
-    return column.parse("CITY", _city, filler="", dtype=np.object_)
+    return column.parse("CITY_MISSING", _city, filler="", dtype=np.object_)
 
 
 def parse_airlines(column: Column) -> Parsed:
     """Parse a column into names of airlines, text as the file spells it."""
-    return column.parse("AIRLINE", _airline, filler="", dtype=np.object_)
+    return column.parse("AIRLINE_MISSING", _airline, filler="", dtype=np.object_)
 
 
 def _city(cell: Cell) -> str | Fault:
@@ -51,7 +51,7 @@ def _is_name(raw: str, name: str) -> bool:
         len(name) <= MAX_LENGTH
         and any(c.isalnum() for c in name)
         and not any(unicodedata.category(c) in _UNPRINTABLE for c in raw.strip())
-        and not _mixes_alphabets(name)
+        and not any(map(_mixes_alphabets, name.split()))
     )
 
 
@@ -59,10 +59,10 @@ def _is_letter(character: str) -> bool:
     return unicodedata.category(character)[0] in "LM"
 
 
-def _mixes_alphabets(name: str) -> bool:
+def _mixes_alphabets(word: str) -> bool:
     """Whether Latin letters stand beside others: the mark of a look-alike."""
-    if name.isascii():
+    if word.isascii():
         return False
-    letters = {c for c in unicodedata.normalize("NFKC", name) if c.isalpha()}
+    letters = (c for c in unicodedata.normalize("NFKC", word) if c.isalpha())
     latin = {unicodedata.name(c, "").startswith("LATIN") for c in letters}
     return len(latin) == 2

@@ -6,12 +6,14 @@ column; a column that fits both, or neither, is not guessed.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from tripadvance_core.errors import FileRefused
+from tripadvance_core.tabular.cells import Cell, is_number
 
 DecimalMark = Literal[".", ","]
+DECIMAL_MARKS: tuple[DecimalMark, ...] = (".", ",")
 
 _SPACES = " \u00a0\u2009\u202f"
 
@@ -42,26 +44,42 @@ def read_number(text: str, mark: DecimalMark) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def decimal_mark(texts: Iterable[str], column: str) -> DecimalMark:
-    """Decide the decimal mark of a column; texts that are no numbers have no say.
+def number_in(cell: Cell, mark: DecimalMark) -> float | None:
+    """Return the number that a cell is, or that its text is."""
+    if isinstance(cell, str):
+        return read_number(cell.strip(), mark)
+    return float(cell) if is_number(cell) else None
+
+
+def find_decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
+    """Return the decimal mark of a column; texts that are no numbers have no say.
+
+    None where both marks fit and mean different numbers, or no one mark fits all.
+    """
+    readings = [r for text in texts if (r := _readings(text))[0] != r[1]]
+    by_point = all(point is not None for point, _ in readings)
+    by_comma = all(comma is not None for _, comma in readings)
+    if not readings:
+        return "."
+    if by_point == by_comma:
+        return None
+    return "." if by_point else ","
+
+
+def decimal_mark(texts: Sequence[str], column: str) -> DecimalMark:
+    """Return the decimal mark of a column of the file; see ``find_decimal_mark``.
 
     Raises
     ------
     FileRefused
-        ``NUMBER_AMBIGUOUS`` where both marks fit and mean different numbers, or where
-        no one mark fits all numbers.
+        ``NUMBER_AMBIGUOUS`` where the mark cannot be told.
     """
-    fits: dict[DecimalMark, bool] = {".": True, ",": True}
-    doubtful: str | None = None
-    for text in texts:
-        point, comma = read_number(text, "."), read_number(text, ",")
-        if point == comma:
-            continue
-        doubtful = text
-        fits["."] &= point is not None
-        fits[","] &= comma is not None
-    if doubtful is None or fits["."] and not fits[","]:
-        return "."
-    if fits[","] and not fits["."]:
-        return ","
-    raise FileRefused("NUMBER_AMBIGUOUS", column=column, example=doubtful)
+    mark = find_decimal_mark(texts)
+    if mark is None:
+        example = next(t for t in texts if _readings(t)[0] != _readings(t)[1])
+        raise FileRefused("NUMBER_AMBIGUOUS", column=column, example=example)
+    return mark
+
+
+def _readings(text: str) -> tuple[float | None, float | None]:
+    return read_number(text, "."), read_number(text, ",")

@@ -73,7 +73,7 @@ def parse_prices(column: Column, header: str, base_currency: str) -> Parsed:
     """
     amounts = {text: money for text in column.texts if (money := split_money(text))}
     check_currencies((money.currency for money in amounts.values()), base_currency)
-    mark = decimal_mark((money.number for money in amounts.values()), header)
+    mark = decimal_mark([money.number for money in amounts.values()], header)
     highest = max_price(base_currency)
 
     def price_of(cell: Cell) -> float | Fault:
@@ -86,7 +86,7 @@ def parse_prices(column: Column, header: str, base_currency: str) -> Parsed:
             return Fault("PRICE_INVALID")
         return price if 0 < price <= highest else Fault("PRICE_RANGE")
 
-    return column.parse("PRICE", price_of, filler=np.nan, dtype=np.float64)
+    return column.parse("PRICE_MISSING", price_of, filler=np.nan, dtype=np.float64)
 
 
 def split_money(text: str) -> Money | None:

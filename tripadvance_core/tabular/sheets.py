@@ -1,9 +1,8 @@
 """What the readers hand on: sheets as they stand in a file, and the table in one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,8 @@ class Sheet:
     """One sheet of a file without its blank rows; a CSV file is one sheet.
 
     ``row_numbers`` are those that a spreadsheet program shows, from 1; in CSV they
-    count the records, and blank lines are no records.
+    count the records, and blank lines are no records. ``epoch`` is day 0 of its serial
+    days. ``is_text`` tells CSV, whose cells are all text.
     """
 
     name: str
@@ -28,8 +28,7 @@ class Sheet:
     visible: bool = True
     hidden_rows: frozenset[int] = frozenset()
     epoch: date = EXCEL_EPOCH
-    # In CSV a field too many means that a value was cut in two.
-    surplus_is_fault: bool = False
+    is_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,13 @@ class RawTable:
 
     ``columns`` has one sequence of n cells for each header; ``row_numbers``, shape
     (n,), are the sheet's. A column without a header has the header ``""``.
+    ``is_text`` is the sheet's.
     """
 
     headers: tuple[str, ...]
     columns: tuple[Sequence[Cell], ...]
-    row_numbers: NDArray[np.int64] = field(repr=False)
+    row_numbers: NDArray[np.int64]
+    is_text: bool
 
     def __len__(self) -> int:
         return len(self.row_numbers)
-
-    def column(self, place: int) -> Sequence[Cell]:
-        """Return the cells of one column."""
-        return self.columns[place]

@@ -1,0 +1,140 @@
+"""What a night costs, step by step, and what the product adds to a bare fit.
+
+Takes a CSV in, runs one night over it in a folder of its own, then trains
+``xgboost.train`` alone on the very same matrix with the same parameters::
+
+    python benchmarks/clean_night.py FARES.csv --map start_city=source_city \\
+        --map end_city=destination_city --currency INR --base-currency INR
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tripadvance_core.bootstrap import Services, opened_services
+from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
+from tripadvance_core.domain.metrics import RegressionMetrics
+from tripadvance_core.learning.training import TrainingParameters, training_matrix
+from tripadvance_core.services.history import History, read_history
+from tripadvance_core.services.night import NightOrder
+from tripadvance_core.settings import load_settings
+from tripadvance_core.storage.repository import Repositories
+
+import xgboost  # isort: skip - learning sets up OpenMP before
+
+NO_TOKEN = ""
+"""Nothing is claimed after the night: the history is what was trained on."""
+
+Seconds = dict[str, tuple[float, float]]
+
+
+def main() -> None:
+    arguments = read_arguments()
+    seconds: Seconds = {}
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(
+            Path(folder) / "data",
+            threads=arguments.threads,
+            base_currency=arguments.base_currency,
+        )
+        with opened_services(settings) as services:
+            with measured(seconds, "ingest"):
+                ingest(services, arguments)
+            model = run_night(services, seconds)
+            history = read_history(
+                Repositories(services.database), services.objects, NO_TOKEN
+            )
+            bare = fit_bare(services, model, history, seconds)
+    show(seconds, model, bare)
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "--map", action="append", default=[], metavar="CANONICAL=HEADER"
+    )
+    parser.add_argument("--currency")
+    parser.add_argument("--base-currency", default="USD")
+    parser.add_argument("--quote-date", type=date.fromisoformat)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+@contextmanager
+def measured(seconds: Seconds, name: str) -> Iterator[None]:
+    """Note the wall and CPU seconds of a step."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    seconds[name] = (time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def ingest(services: Services, arguments: argparse.Namespace) -> None:
+    mapping = ColumnMapping(
+        headers=dict(pair.split("=", 1) for pair in arguments.map),
+        currency=arguments.currency,
+        quote_date=arguments.quote_date,
+    )
+    _, check = services.uploads.ingest(
+        arguments.file.read_bytes(), arguments.file.name, mapping, owner="benchmark"
+    )
+    if check.refusal is not None:
+        raise check.refusal
+
+
+def run_night(services: Services, seconds: Seconds) -> ModelVersion:
+    """Run one partition; the steps note their own seconds."""
+    result = services.night.run_partition(
+        NightOrder(holder="benchmark", ignore_window=True), services.training
+    )
+    if result.run is None or result.model is None:
+        raise SystemExit(f"the night ended as {result.state}")
+    for name, step in result.run.steps.items():
+        seconds[name] = (step["wall_seconds"], step["cpu_seconds"])
+    return result.model
+
+
+def fit_bare(
+    services: Services, version: ModelVersion, history: History, seconds: Seconds
+) -> RegressionMetrics:
+    """Train XGBoost alone on the product's matrix and score it on the holdout."""
+    encoder = services.registry.load(version).encoder
+    parameters = TrainingParameters.model_validate(version.parameters)
+    rows = encoder.transform(history.holdout)
+    with measured(seconds, "bare matrix"):
+        matrix = training_matrix(encoder, history.training, parameters)
+    with measured(seconds, "bare fit"):
+        booster = xgboost.train(
+            parameters.for_xgboost(),
+            matrix,
+            num_boost_round=parameters.boosting_rounds,
+        )
+    predicted = np.exp(booster.inplace_predict(rows).astype(float))
+    return RegressionMetrics.of(history.holdout["price"].to_numpy(float), predicted)
+
+
+def show(seconds: Seconds, model: ModelVersion, bare: RegressionMetrics) -> None:
+    console = Console()
+    times = Table("step", "wall s", "CPU s", title="Time")
+    for name, (wall, cpu) in seconds.items():
+        times.add_row(name, f"{wall:.2f}", f"{cpu:.2f}")
+    console.print(times)
+
+    scores = Table("", "product", "bare fit", "route median", title="Holdout")
+    columns = (model.metrics, bare, model.baseline_metrics)
+    for name in RegressionMetrics.model_fields:
+        values = (getattr(metrics, name, None) for metrics in columns)
+        scores.add_row(name, *("" if v is None else f"{v:,.4f}" for v in values))
+    console.print(scores)
+
+
+if __name__ == "__main__":
+    main()

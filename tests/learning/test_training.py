@@ -1,0 +1,162 @@
+"""Training: repeatable to the byte, stoppable, and blind to the holdout."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from tripadvance_core.domain.metrics import RegressionMetrics
+from tripadvance_core.errors import Refused, WindowClosed
+from tripadvance_core.learning.evaluation import route_median_baseline
+from tripadvance_core.learning.model import FareModel
+from tripadvance_core.learning.training import TrainingParameters, fit
+
+Train = Callable[..., FareModel]
+
+
+def untold(_done: int, _of: int) -> None:
+    pass
+
+
+def test_training_twice_gives_identical_files(
+    training: pd.DataFrame, parameters: TrainingParameters, train: Train
+) -> None:
+    one, other = (train(training, parameters).to_files() for _ in range(2))
+    assert one == other
+
+
+def test_other_seed_gives_another_model(
+    training: pd.DataFrame, parameters: TrainingParameters, train: Train
+) -> None:
+    other = parameters.model_copy(update={"seed": 8})
+    files, others = train(training, parameters), train(training, other)
+    assert files.to_files()["model.ubj"] != others.to_files()["model.ubj"]
+
+
+def test_index_of_the_frame_does_not_count(
+    training: pd.DataFrame, parameters: TrainingParameters, train: Train
+) -> None:
+    moved = training.set_index(training.index + 5_000)
+    assert train(moved, parameters).to_files() == train(training, parameters).to_files()
+
+
+def test_model_beats_the_route_median_on_rows_it_never_saw(
+    training: pd.DataFrame, holdout: pd.DataFrame, model: FareModel
+) -> None:
+    prices = holdout["price"].to_numpy()
+    predicted = model.predict(holdout)["predicted_price"].to_numpy()
+    ours = RegressionMetrics.of(prices, predicted)
+    median = RegressionMetrics.of(prices, route_median_baseline(training)(holdout))
+    assert ours.mean_absolute_percentage_error < 5
+    assert median.mean_absolute_percentage_error > 20
+
+
+def test_reserved_row_is_never_trained_on(
+    training: pd.DataFrame,
+    holdout: pd.DataFrame,
+    parameters: TrainingParameters,
+    train: Train,
+) -> None:
+    with pytest.raises(ValueError, match="holdout"):
+        train(pd.concat([training, holdout[:1]]), parameters)
+
+
+def test_frame_without_rows_is_refused_with_a_sentence(
+    training: pd.DataFrame, parameters: TrainingParameters, train: Train
+) -> None:
+    with pytest.raises(Refused) as refusal:
+        train(training[:0], parameters)
+    assert refusal.value.code == "NOTHING_TO_TRAIN_ON"
+    assert "Upload more fares" in refusal.value.sentence("en")
+    assert "Envie mais tarifas" in refusal.value.sentence("pt-BR")
+
+
+def test_every_round_is_told(
+    training: pd.DataFrame, parameters: TrainingParameters
+) -> None:
+    told: list[tuple[int, int]] = []
+    fit(
+        training,
+        parameters,
+        stop_at=lambda: False,
+        on_round=lambda done, of: told.append((done, of)),
+    )
+    assert told == [(n, 30) for n in range(1, 31)]
+
+
+def test_training_stops_after_the_round_in_which_it_is_asked_to(
+    training: pd.DataFrame, parameters: TrainingParameters
+) -> None:
+    told: list[int] = []
+    with pytest.raises(WindowClosed) as closed:
+        fit(
+            training,
+            parameters,
+            stop_at=lambda: len(told) == 4,
+            on_round=lambda done, _of: told.append(done),
+        )
+    assert closed.value.code == "TRAINING_STOPPED"
+    assert closed.value.details == {"rounds": 4, "of": 30}
+    assert "4" in closed.value.sentence("pt-BR")
+    assert told == [1, 2, 3, 4]
+
+
+def test_window_that_closes_in_the_last_round_keeps_the_model(
+    training: pd.DataFrame, parameters: TrainingParameters
+) -> None:
+    asked: list[int] = []
+
+    def stop_once_all_others_are_done() -> bool:
+        asked.append(1)
+        return len(asked) == parameters.boosting_rounds
+
+    model = fit(
+        training, parameters, stop_at=stop_once_all_others_are_done, on_round=untold
+    )
+    assert len(asked) == parameters.boosting_rounds - 1
+    assert model.booster.num_boosted_rounds() == parameters.boosting_rounds
+
+
+def test_one_row_is_enough_to_train_on(
+    training: pd.DataFrame, parameters: TrainingParameters, train: Train
+) -> None:
+    model = train(training[:1], parameters)
+    predicted = model.predict(training[:1])["predicted_price"]
+    assert predicted.to_numpy() == pytest.approx(training["price"][:1].to_numpy())
+
+
+def test_columns_with_names_of_any_kind_can_be_trained_on(
+    training: pd.DataFrame, parameters: TrainingParameters, train: Train
+) -> None:
+    odd = training.rename(columns={"cabin": "class [x] <y>, 'z'\n"})
+    predicted = train(odd, parameters).predict(odd)
+    assert np.isfinite(predicted["predicted_price"]).all()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"boosting_rounds": 0}, {"learning_rate": 0}, {"depth": 3}]
+)
+def test_parameters_that_make_no_sense_are_refused(
+    parameters: TrainingParameters, wrong: dict[str, float]
+) -> None:
+    with pytest.raises(ValidationError):
+        TrainingParameters(**(parameters.model_dump() | wrong))
+
+
+def test_openmp_threads_wait_without_spinning() -> None:
+    """In a process of its own: OpenMP reads this before xgboost is imported."""
+    program = (
+        "import os, sys, tripadvance_core.learning\n"
+        "assert 'xgboost' not in sys.modules\n"
+        "print(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
+    )
+    bare = {k: v for k, v in os.environ.items() if not k.startswith(("OMP", "GOMP"))}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=bare, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["passive", "0"], done.stderr

@@ -1,0 +1,122 @@
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tripadvance_core.errors import Unavailable
+from tripadvance_core.storage.folder import FolderStore
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "objects"
+
+
+@pytest.fixture
+def store(root: Path) -> FolderStore:
+    opened = FolderStore(root)
+    opened.ensure()
+    return opened
+
+
+def files(root: Path) -> list[str]:
+    return sorted(file.name for file in root.rglob("*") if file.is_file())
+
+
+def fail_to_sync(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_files_and_folders_are_open_to_their_owner_alone(
+    store: FolderStore, root: Path
+) -> None:
+    store.put("models/7/model.ubj", b"1")
+    made = [root.parent, root, *root.rglob("*")]
+    assert len(made) == 5
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700] * 4 + [0o600]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
+def test_failed_put_leaves_the_former_object_and_nothing_else(
+    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    store.put("model", b"former")
+    fail_to_sync(monkeypatch, number)
+    with pytest.raises(Unavailable, match="OBJECTS_UNAVAILABLE") as caught:
+        store.put("model", b"new")
+    assert caught.value.details["problem"] == os.strerror(number)
+    assert store.get("model") == b"former"
+    assert files(root) == ["model"]
+
+
+def test_object_is_synced_before_it_is_named_and_its_folder_after(
+    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, bool]] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        synced.append((kind, (root / "model").exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    store.put("model", b"1")
+    assert synced == [("file", False), ("folder", True)]
+
+
+def test_new_folders_are_synced_into_their_parents(
+    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = set()
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    store.put("a/b/c", b"1")
+    folders = [root, root / "a", root / "a/b"]
+    assert {folder.stat().st_ino for folder in folders} <= synced
+
+
+def test_what_killed_writers_left_is_no_object_and_goes_after_a_day(
+    store: FolderStore, root: Path
+) -> None:
+    store.put("old", b"1")
+    abandoned, in_use = root / ".abandoned", root / ".in-use"
+    for file in (abandoned, in_use):
+        file.touch()
+    for file in (abandoned, root / "old"):
+        os.utime(file, (0, 0))
+    assert list(store.keys()) == ["old"]
+    store.ensure()
+    assert files(root) == [".in-use", "old"]
+
+
+def test_store_in_place_of_a_file_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = FolderStore(tmp_path / "file" / "objects")
+    with pytest.raises(Unavailable, match=r"file/objects.*OBJECTS_UNAVAILABLE"):
+        store.ensure()
+    with pytest.raises(Unavailable, match="OBJECTS_UNAVAILABLE"):
+        store.put("a", b"1")
+
+
+def test_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a/b", b"1")
+
+    def scandir(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(Unavailable, match="Permission denied"):
+        list(store.keys())

@@ -1,0 +1,205 @@
+"""The matrix: every usable column, frozen categories, nothing that looks ahead."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tripadvance_core.tabular.features import (
+    AIRLINE_ROUTE,
+    ROUTE,
+    FeatureEncoder,
+    routes,
+)
+
+CITIES = ["Recife", "Belém", "São Paulo"]
+CORE = [
+    "date.month",
+    "date.day",
+    "date.weekday",
+    "date.yearday",
+    "date.number",
+    "duration_minutes",
+    "start_city",
+    "end_city",
+    "airline",
+    ROUTE,
+    AIRLINE_ROUTE,
+]
+
+
+def fares(rows: int = 12, **further: object) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "date": pd.date_range("2025-01-30", periods=rows),
+            "start_city": [CITIES[n % 3] for n in range(rows)],
+            "end_city": [CITIES[(n + 1) % 3] for n in range(rows)],
+            "airline": [["Gol", "Azul"][n % 2] for n in range(rows)],
+            "duration_minutes": [60.0 + n for n in range(rows)],
+            "price": [100.0 + n for n in range(rows)],
+            **further,
+        }
+    )
+
+
+def matrix(encoder: FeatureEncoder, frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(encoder.transform(frame), columns=encoder.names)
+
+
+def test_core_columns_alone_give_the_core_features() -> None:
+    encoder = FeatureEncoder.fit(fares())
+    assert list(encoder.names) == CORE
+    assert encoder.types == ["float"] * 6 + ["c"] * 5
+    result = encoder.transform(fares())
+    assert result.shape == (12, 11)
+    assert result.dtype == np.float32
+    assert np.isfinite(result).all()
+
+
+def test_calendar_is_that_of_the_date() -> None:
+    row = matrix(FeatureEncoder.fit(fares()), fares()).iloc[0]
+    calendar = row[["date.month", "date.day", "date.weekday", "date.yearday"]]
+    assert calendar.tolist() == [1, 30, 3, 30]
+    assert row["date.number"] == 9161  # days from 2000-01-01 to 2025-01-30
+
+
+def test_codes_lead_back_to_the_values() -> None:
+    encoder = FeatureEncoder.fit(fares())
+    codes = matrix(encoder, fares())[ROUTE].astype(int)
+    known = encoder.categories[ROUTE]
+    assert [known[code] for code in codes] == routes(fares()).tolist()
+
+
+def test_spelling_of_a_city_does_not_count() -> None:
+    encoder = FeatureEncoder.fit(fares())
+    loud = fares().assign(start_city=lambda f: " " + f["start_city"].str.upper())
+    np.testing.assert_array_equal(encoder.transform(loud), encoder.transform(fares()))
+    assert not encoder.unknown_values(loud).any(axis=None)
+
+
+def test_price_and_what_is_about_the_row_are_never_features() -> None:
+    frame = fares(
+        sheet_row=range(12), row_hash=list("abababababab"), reserved=[True, False] * 6
+    )
+    encoder = FeatureEncoder.fit(frame)
+    assert list(encoder.names) == CORE
+    assert not encoder.dropped
+    changed = frame.assign(price=7.0, reserved=True, sheet_row=0)
+    np.testing.assert_array_equal(encoder.transform(changed), encoder.transform(frame))
+
+
+def test_further_columns_become_numbers_or_categories() -> None:
+    frame = fares(
+        stops=[0, 1, 2] * 4,
+        bags=["1", "2", None] * 4,
+        flex=[True, False] * 6,
+        cabin=["Economy", "Business"] * 6,
+    )
+    encoder = FeatureEncoder.fit(frame)
+    assert encoder.numbers == ("bags", "flex", "stops")
+    assert set(encoder.categories) == {*CORE[6:], "cabin"}
+    result = matrix(encoder, frame)
+    assert result["stops"].tolist() == [0, 1, 2] * 4
+    assert result["bags"][:2].tolist() == [1, 2]
+    assert math.isnan(result["bags"][2])
+
+
+def test_columns_that_teach_nothing_are_dropped_and_named() -> None:
+    frame = fares(
+        currency=["BRL"] * 12,
+        empty=[None] * 12,
+        booking=[f"ref-{n}" for n in range(12)],
+        cabin=["Economy", "Business"] * 6,
+    )
+    encoder = FeatureEncoder.fit(frame)
+    assert encoder.dropped == {
+        "booking": "COLUMN_NEARLY_UNIQUE",
+        "currency": "COLUMN_CONSTANT",
+        "empty": "COLUMN_CONSTANT",
+    }
+    assert {"cabin"} == set(encoder.names) - set(CORE)
+
+
+def test_unseen_values_are_missing_and_reported() -> None:
+    encoder = FeatureEncoder.fit(fares(cabin=["Economy", "Business"] * 6))
+    new = fares(2, cabin=["Economy", "First"]).assign(airline=["Gol", "Latam"])
+    result = matrix(encoder, new)
+    assert result["airline"].isna().tolist() == [False, True]
+    assert result["cabin"].isna().tolist() == [False, True]
+    unknown = encoder.unknown_values(new)
+    assert unknown["airline"].tolist() == [False, True]
+    assert unknown["cabin"].tolist() == [False, True]
+    assert not unknown["start_city"].any()
+
+
+def test_missing_columns_are_missing_values_and_other_columns_are_ignored() -> None:
+    encoder = FeatureEncoder.fit(fares(stops=[0, 1] * 6, cabin=["A", "B"] * 6))
+    trip = fares(1, meal="yes").drop(columns="price")
+    result = matrix(encoder, trip)
+    assert result[["stops", "cabin"]].isna().all(axis=None)
+    assert result[CORE].notna().all(axis=None)
+    assert not encoder.unknown_values(trip).any(axis=None)
+
+
+def test_text_among_numbers_is_missing() -> None:
+    encoder = FeatureEncoder.fit(fares(stops=[0, 1] * 6))
+    result = matrix(encoder, fares(3, stops=["1", "many", None]))
+    assert result["stops"][0] == 1
+    assert result["stops"][1:].isna().all()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, 1e300])
+def test_infinite_values_are_missing(value: float) -> None:
+    encoder = FeatureEncoder.fit(fares(stops=[0.0, 1.0] * 6))
+    result = matrix(encoder, fares(2, stops=[value, 1.0]))
+    assert result["stops"].isna().tolist() == [True, False]
+
+
+def test_two_and_two_point_zero_are_one_category() -> None:
+    code = ["2", "3", "x"] * 4
+    encoder = FeatureEncoder.fit(fares(code=code))
+    result = matrix(encoder, fares(2, code=[2.0, 3.0]))
+    expected = matrix(encoder, fares(2, code=["2", "3"]))
+    assert result["code"].tolist() == expected["code"].tolist()
+    assert result["code"].notna().all()
+
+
+def test_order_of_rows_and_columns_does_not_change_the_encoder() -> None:
+    frame = fares(b=["x", "y"] * 6, a=["u", "v", "w"] * 4)
+    turned = frame.iloc[::-1, ::-1]
+    assert FeatureEncoder.fit(turned) == FeatureEncoder.fit(frame)
+
+
+def test_encoder_survives_json() -> None:
+    encoder = FeatureEncoder.fit(
+        fares(cabin=["Économy", "B\u2028"] * 6, x=["", "q"] * 6)
+    )
+    read = FeatureEncoder.model_validate_json(encoder.model_dump_json())
+    assert read == encoder
+    assert read.names == encoder.names
+
+
+def test_frame_without_rows_gives_a_matrix_without_rows() -> None:
+    encoder = FeatureEncoder.fit(fares(cabin=["A", "B"] * 6))
+    assert encoder.transform(fares()[:0]).shape == (0, len(encoder.names))
+
+
+ANY = st.one_of(
+    st.none(), st.text(max_size=5), st.floats(), st.integers(-(2**70), 2**70)
+)
+
+
+@settings(deadline=None)
+@given(st.lists(ANY, min_size=12, max_size=12), st.lists(ANY, min_size=3, max_size=3))
+def test_any_further_column_can_be_learnt_and_predicted(
+    seen: list[object], served: list[object]
+) -> None:
+    encoder = FeatureEncoder.fit(fares(extra=pd.Series(seen, dtype=object)))
+    served_frame = fares(3, extra=pd.Series(served, dtype=object))
+    result = encoder.transform(served_frame)
+    assert result.shape == (3, len(encoder.names))
+    assert not np.isinf(result).any()
+    assert encoder.unknown_values(served_frame).shape[0] == 3

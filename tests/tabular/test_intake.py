@@ -1,0 +1,312 @@
+"""The one way in: which columns and rows of a file become fares, and which do not."""
+
+import io
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from openpyxl import Workbook
+
+from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.errors import FileRefused
+from tripadvance_core.tabular.intake import FareTable, read_fares
+
+HEADERS = ("date", "start_city", "end_city", "airline", "duration", "price")
+GOOD: tuple[Any, ...] = ("25/03/2025", "Salvador", "Recife", "Gol", 80, 82.68)
+OTHER: tuple[Any, ...] = ("26/03/2025", "Recife", "Salvador", "Azul", 85, 92.5)
+
+
+def xlsx(*rows: tuple[Any, ...], **more_sheets: list[tuple[Any, ...]]) -> bytes:
+    workbook = Workbook()
+    sheet = workbook.worksheets[0]
+    for row in rows:
+        sheet.append(row)
+    for title, lines in more_sheets.items():
+        further = workbook.create_sheet(title)
+        for line in lines:
+            further.append(line)
+    out = io.BytesIO()
+    workbook.save(out)
+    return out.getvalue()
+
+
+def csv(*rows: tuple[Any, ...], delimiter: str = ",") -> bytes:
+    return "\n".join(delimiter.join(map(str, row)) for row in rows).encode()
+
+
+def read(content: bytes, base: str = "USD", **mapping: Any) -> FareTable:
+    name = "a.xlsx" if content.startswith(b"PK") else "a.csv"
+    return read_fares(content, name, ColumnMapping(**mapping), base)
+
+
+def good_with(column: str, value: Any) -> tuple[Any, ...]:
+    return tuple(
+        value if name == column else cell
+        for name, cell in zip(HEADERS, GOOD, strict=True)
+    )
+
+
+def code_of_refusal(content: bytes, base: str = "USD", **mapping: Any) -> str:
+    with pytest.raises(FileRefused) as refused:
+        read(content, base, **mapping)
+    assert refused.value.sentence("pt-BR")
+    assert refused.value.sentence("en")
+    return refused.value.code
+
+
+def refusals(table: FareTable) -> list[tuple[int, str | None, str]]:
+    return [(row.row, row.column, row.code) for row in table.refused]
+
+
+def test_plain_file_becomes_one_row_a_fare() -> None:
+    table = read(csv(HEADERS, GOOD, OTHER))
+    assert table.rows.iloc[0].to_dict() == {
+        "sheet_row": 2,
+        "date": pd.Timestamp("2025-03-25"),
+        "start_city": "Salvador",
+        "end_city": "Recife",
+        "airline": "Gol",
+        "duration_minutes": 80.0,
+        "price": 82.68,
+    }
+    assert (table.rows_total, table.refused, table.warnings) == (2, (), ())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "date(DD/MM/YYYY),start_city,end_city,airline,duration(minutes),price(dol)",
+        "data,origem,destino,companhia,duração (min),preço",
+        "DATA, Origem ,DESTINO,Companhia Aérea,Duracao,VALOR",
+    ],
+)
+def test_known_headers_need_no_mapping(headers: str) -> None:
+    assert len(read(csv(tuple(headers.split(",")), GOOD)).rows) == 1
+
+
+def test_mapping_wins_over_recognition() -> None:
+    table = read(csv((*HEADERS, "net"), (*GOOD, 70.5)), headers={"price": "net"})
+    assert table.rows["price"].tolist() == [70.5]
+
+
+def test_header_that_the_file_lacks_is_named() -> None:
+    content = csv(HEADERS, GOOD)
+    assert code_of_refusal(content, headers={"price": "nett"}) == "HEADER_NOT_FOUND"
+
+
+def test_missing_column_is_named() -> None:
+    with pytest.raises(FileRefused) as refused:
+        read(csv(HEADERS[:-1], GOOD[:-1]))
+    assert refused.value.code == "MISSING_COLUMN"
+    assert "price" in refused.value.sentence("en")
+
+
+def test_prediction_needs_no_price() -> None:
+    content = csv(HEADERS[:-1], GOOD[:-1])
+    table = read_fares(content, "a.csv", ColumnMapping(), "USD", price_required=False)
+    assert table.rows_total == len(table.rows) == 1
+
+
+def test_empty_price_is_no_fault_where_no_price_is_needed() -> None:
+    content = csv(HEADERS, good_with("price", ""), OTHER)
+    table = read_fares(content, "a.csv", ColumnMapping(), "USD", price_required=False)
+    assert (len(table.rows), table.refused) == (2, ())
+
+
+def test_date_is_counted_from_the_quote_date_where_there_is_none() -> None:
+    content = csv(("days_left", *HEADERS[1:]), (3, *GOOD[1:]))
+    table = read(content, quote_date=date(2025, 2, 27))
+    assert table.rows["date"].tolist() == [pd.Timestamp("2025-03-02")]
+    assert table.rows["days_left"].tolist() == [3]
+
+
+def test_days_left_without_a_quote_date_are_no_date() -> None:
+    content = csv(("days_left", *HEADERS[1:]), (3, *GOOD[1:]))
+    assert code_of_refusal(content) == "MISSING_COLUMN"
+
+
+def test_date_goes_before_days_left() -> None:
+    content = csv((*HEADERS, "days_left"), (*GOOD, 3))
+    table = read(content, quote_date=date(2020, 1, 1))
+    assert table.rows["date"].tolist() == [pd.Timestamp("2025-03-25")]
+
+
+def test_further_columns_are_kept_and_typed() -> None:
+    headers = (*HEADERS, "stops", "class", "seats")
+    table = read(csv(headers, (*GOOD, 1, "Y", 9), (*OTHER, "", "2", "nine")))
+    stops, cabin, seats = (table.rows[name] for name in ("stops", "class", "seats"))
+    assert stops[0] == 1.0
+    assert stops.isna().tolist() == [False, True]
+    assert cabin.tolist() == ["Y", "2"]
+    assert seats.tolist() == ["9", "nine"]
+
+
+def test_text_that_pandas_takes_for_missing_is_text() -> None:
+    content = csv((*HEADERS, "note"), (*GOOD, "NA"), (*OTHER, "null"))
+    assert read(content).rows["note"].tolist() == ["NA", "null"]
+
+
+@pytest.mark.parametrize("name", ["row_hash", "reserved", "sheet_row"])
+def test_further_column_never_takes_a_name_of_ours(name: str) -> None:
+    table = read(csv((*HEADERS, name), (*GOOD, "x")))
+    assert table.rows.columns.is_unique
+    assert table.rows.iloc[0, -1] == "x"
+    assert table.rows.columns[-1] != name
+    assert table.rows["sheet_row"].tolist() == [2]
+
+
+def test_further_columns_of_one_name_are_both_kept() -> None:
+    rows = read(csv((*HEADERS, "x", "x"), (*GOOD, "a", "b"))).rows
+    assert rows.columns.is_unique
+    assert rows.iloc[0, -2:].tolist() == ["a", "b"]
+
+
+def test_column_without_a_header_is_left_out_and_told() -> None:
+    table = read(csv(("", *HEADERS), (0, *GOOD)))
+    assert [str(w) for w in table.warnings] == ["unnamed_column"]
+    assert len(table.rows.columns) == 7
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "code"),
+    [
+        ("date", "", "DATE_MISSING"),
+        ("date", "31/02/2025", "DATE_INVALID"),
+        ("date", "25/03", "DATE_NO_YEAR"),
+        ("date", "25/03/1999", "DATE_RANGE"),
+        ("start_city", "", "CITY_MISSING"),
+        ("end_city", "<b>", "CITY_INVALID"),
+        ("airline", "", "AIRLINE_MISSING"),
+        ("duration", "x", "DURATION_INVALID"),
+        ("duration", 4321, "DURATION_RANGE"),
+        ("duration", 0, "DURATION_RANGE"),
+        ("price", "x", "PRICE_INVALID"),
+        ("price", "", "PRICE_MISSING"),
+        ("price", "inf", "PRICE_INVALID"),
+        ("price", 0, "PRICE_RANGE"),
+        ("price", 100_001, "PRICE_RANGE"),
+    ],
+)
+def test_bad_cell_costs_its_row_alone(column: str, value: Any, code: str) -> None:
+    table = read(csv(HEADERS, good_with(column, value), OTHER))
+    assert refusals(table) == [(2, column, code)]
+    assert table.rows["sheet_row"].tolist() == [3]
+
+
+def test_flight_to_where_it_starts_is_refused() -> None:
+    table = read(csv(HEADERS, good_with("end_city", "SALVADOR "), OTHER))
+    assert [row for row, _, _ in refusals(table)] == [2]
+
+
+@pytest.mark.parametrize(("currency", "kept"), [("USD", 0), ("INR", 1)])
+def test_ceiling_of_prices_belongs_to_the_currency(currency: str, kept: int) -> None:
+    content = csv(HEADERS, good_with("price", 100_001), good_with("price", 50))
+    assert len(read(content, currency).rows) == kept + 1
+
+
+def test_file_without_a_valid_row_is_refused() -> None:
+    content = csv(HEADERS, good_with("price", "x"))
+    assert code_of_refusal(content) == "NO_VALID_ROWS"
+
+
+def test_declared_currency_must_be_the_base_currency() -> None:
+    content = csv(HEADERS, GOOD)
+    assert code_of_refusal(content, currency="BRL") == "CURRENCY_OTHER"
+    assert len(read(content, currency="USD").rows) == 1
+
+
+def test_found_currency_must_be_the_base_currency() -> None:
+    content = csv(HEADERS, good_with("price", "R$ 82.68"))
+    assert code_of_refusal(content) == "CURRENCY_OTHER"
+    assert len(read(content, "BRL").rows) == 1
+
+
+def test_two_currencies_are_refused() -> None:
+    content = csv(
+        HEADERS, good_with("price", "US$ 82.68"), good_with("price", "R$ 82.68")
+    )
+    assert code_of_refusal(content) == "CURRENCY_MIXED"
+
+
+@pytest.mark.parametrize(
+    ("prices", "read_as"),
+    [
+        (["1.234,56", "99,9"], [1234.56, 99.9]),
+        (["1,234.56", "99.9"], [1234.56, 99.9]),
+        (["US$ 1,234.56", "$\u00a099.9"], [1234.56, 99.9]),
+    ],
+)
+def test_decimal_mark_is_that_of_the_column(
+    prices: list[str], read_as: list[float]
+) -> None:
+    rows = [good_with("price", price) for price in prices]
+    table = read(csv(HEADERS, *rows, delimiter=";"))
+    assert table.rows["price"].tolist() == read_as
+
+
+def test_numbers_that_fit_two_readings_are_refused() -> None:
+    assert code_of_refusal(csv(HEADERS, good_with("price", "1.037"))) == (
+        "NUMBER_AMBIGUOUS"
+    )
+
+
+def test_month_first_is_refused_and_never_guessed() -> None:
+    content = csv(HEADERS, good_with("date", "03/25/2025"), good_with("date", "1/2/25"))
+    assert code_of_refusal(content) == "DATE_ORDER_CONFLICT"
+
+
+@pytest.mark.parametrize(
+    ("cell", "minutes"),
+    [
+        ("02:50", 170),
+        ("2h 50m", 170),
+        ("PT30H15M", 1815),
+        (time(2, 50), 170),
+        (timedelta(hours=28), 1680),
+        (170, 170),
+    ],
+)
+def test_durations_are_minutes_however_they_are_written(
+    cell: Any, minutes: float
+) -> None:
+    table = read(xlsx(HEADERS, good_with("duration", cell)))
+    assert table.rows["duration_minutes"].tolist() == [minutes]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [date(2025, 3, 4), datetime(2025, 3, 4, 23, 59)],  # noqa: DTZ001 - cells have no zone
+)
+def test_date_cells_keep_their_day(cell: date) -> None:
+    table = read(xlsx(HEADERS, good_with("date", cell)))
+    assert table.rows["date"].tolist() == [pd.Timestamp("2025-03-04")]
+
+
+def test_sheet_rows_are_those_that_excel_shows() -> None:
+    empty = (None,) * 6
+    content = xlsx(("Fares of March",), empty, HEADERS, GOOD, empty, OTHER)
+    assert read(content).rows["sheet_row"].tolist() == [4, 6]
+
+
+def test_named_sheet_is_read() -> None:
+    content = xlsx(HEADERS, GOOD, other=[HEADERS, OTHER])
+    assert read(content, sheet="other").rows["airline"].tolist() == ["Azul"]
+
+
+def test_sheet_that_the_file_lacks_is_refused() -> None:
+    assert code_of_refusal(xlsx(HEADERS, GOOD), sheet="x") == "SHEET_NOT_FOUND"
+
+
+def test_equal_rows_are_kept_and_told() -> None:
+    table = read(csv(HEADERS, GOOD, GOOD, OTHER, GOOD))
+    assert [str(w) for w in table.warnings] == ["duplicate_rows:2"]
+    assert len(table.rows) == 4
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_encoding_and_delimiter_are_found(encoding: str, delimiter: str) -> None:
+    row = good_with("start_city", "São Luís")
+    text = csv(HEADERS, row, delimiter=delimiter).decode()
+    assert read(text.encode(encoding)).rows["start_city"].tolist() == ["São Luís"]

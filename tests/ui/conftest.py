@@ -1,0 +1,257 @@
+"""The web app in a process of its own, on a data folder that the tests can write."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tripadvance_core.domain.entities import (
+    ColumnMapping,
+    MasterPointer,
+    ModelRole,
+    ModelVersion,
+    Promotion,
+    RunStatus,
+    StoredFile,
+    TrainingRun,
+    Upload,
+    UploadStatus,
+)
+from tripadvance_core.domain.metrics import RegressionMetrics
+from tripadvance_core.domain.promotion import (
+    Outcome,
+    PromotionDecision,
+    PromotionPolicy,
+)
+from tripadvance_core.domain.times import utc_now
+from tripadvance_core.services.accounts import AccountService, User
+from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.storage.sqlite import SqliteDatabase
+
+EMAIL = "ana@exemplo.com"
+PASSWORD = "uma frase bem longa"
+START_SECONDS = 180
+MIDNIGHT = datetime(2026, 3, 25, 3, 0, tzinfo=UTC)  # in São Paulo
+HOSTILE_NAMES = (
+    '<img src=x onerror="alert(1)">.xlsx',
+    "${alert(2)}{{7*7}}.csv",
+    "</div><script>alert(3)</script>.csv",
+)
+
+
+@dataclass
+class Site:
+    """A running web app, and the database behind it."""
+
+    url: str
+    database: SqliteDatabase
+    accounts: AccountService
+    process: subprocess.Popen[bytes]
+
+    def client(self, **headers: str) -> httpx.Client:
+        """Return a client that says, like a browser, where its requests come from."""
+        return httpx.Client(
+            base_url=self.url, headers={"origin": self.url} | headers, timeout=60
+        )
+
+    def sign_in(self, client: httpx.Client) -> httpx.Response:
+        return client.post("/auth/login", json={"email": EMAIL, "password": PASSWORD})
+
+    def new_session(self) -> str:
+        """Return the token of a new session of the administrator."""
+        user = self.database.find("users")[0]
+        del user["password_hash"]
+        return self.accounts.open_session(User.from_document(user))
+
+
+@contextmanager
+def served(data_dir: Path) -> Iterator[Site]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "TRIPADVANCE_DATA_DIR": str(data_dir),
+        "TRIPADVANCE_WEB_PORT": str(port),
+    }
+    url = f"http://127.0.0.1:{port}"
+    database = SqliteDatabase(data_dir / "tripadvance.db")
+    with (data_dir / "web.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deployments.web"],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until_it_answers(url, process, data_dir / "web.log")
+            yield Site(url, database, AccountService(database, utc_now), process)
+        finally:
+            process.terminate()
+            process.wait(30)
+            database.close()
+
+
+def wait_until_it_answers(
+    url: str, process: subprocess.Popen[bytes], log: Path
+) -> None:
+    give_up_at = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up_at:
+        assert process.poll() is None, log.read_text()
+        try:
+            httpx.get(f"{url}/healthz", timeout=5)
+        except httpx.TransportError:
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def serve(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[], Any]:
+    """Give a starter of web apps, each on a new data folder."""
+    return lambda: served(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="session")
+def running_site(serve: Callable[[], Any]) -> Iterator[Site]:
+    """One web app for all tests that only look, with an administrator and a night."""
+    with serve() as site:
+        token = site.accounts.first_admin_token()
+        site.accounts.create_first_admin(token, EMAIL, "Ana", PASSWORD)
+        fill(site.database)
+        yield site
+
+
+@pytest.fixture
+def site(running_site: Site) -> Site:
+    """The web app with nobody locked out."""
+    running_site.database.delete("login_attempts", {})
+    return running_site
+
+
+@pytest.fixture
+def anonymous(site: Site) -> Iterator[httpx.Client]:
+    with site.client() as client:
+        yield client
+
+
+@pytest.fixture
+def ana(site: Site) -> Iterator[httpx.Client]:
+    """A client that is signed in."""
+    with site.client() as client:
+        client.cookies.set("tripadvance_session", site.new_session())
+        yield client
+
+
+def metrics(mape: float) -> RegressionMetrics:
+    return RegressionMetrics(
+        rows=512,
+        mean_absolute_error=1234.5,
+        mean_squared_error=4e6,
+        root_mean_squared_error=2e3,
+        r2_score=0.9,
+        mean_absolute_percentage_error=mape,
+        accuracy_10_percent=54.2,
+    )
+
+
+def decision() -> PromotionDecision:
+    return PromotionDecision(
+        outcome=Outcome.PROMOTE,
+        reason="MASTER_BEATEN",
+        challenger_id="model-2",
+        rival_id="model-1",
+        rows=512,
+        groups=132,
+        gain=0.081,
+        gain_low=0.012,
+        gain_high=0.15,
+        challenger_metrics=metrics(11.83),
+        rival_metrics=metrics(12.87),
+        policy=PromotionPolicy(),
+    )
+
+
+def stored(size_bytes: int) -> StoredFile:
+    return StoredFile(key="raw/x", sha256="0" * 64, size_bytes=size_bytes)
+
+
+def fill(database: SqliteDatabase) -> None:
+    """Write two promotions, a finished run, hostile waiting files and a held one."""
+    store = Repositories(database)
+    for number, mape in ((1, 12.87), (2, 11.83)):
+        at = MIDNIGHT + timedelta(days=number)
+        store.models.add(
+            ModelVersion(
+                id=f"model-{number}",
+                number=number,
+                run_id=f"run-{number}",
+                role=ModelRole.MASTER,
+                created_at=at,
+                files=(),
+                predictions=stored(1),
+                currency="BRL",
+                upload_ids=("x",),
+                training_rows=4210,
+                holdout_rows=512,
+                features=("route",),
+                parameters={},
+                metrics=metrics(mape),
+                baseline_metrics=metrics(17.2),
+                rival_id=None,
+                rival_metrics=None,
+                decision=decision(),
+            )
+        )
+        switch = {
+            "version": number,
+            "model_id": f"model-{number}",
+            "previous_model_id": None,
+            "reason": "MASTER_BEATEN",
+            "by": "night",
+            "at": at,
+        }
+        store.promotions.add(Promotion(id=f"{number:08d}", **switch))
+    store.pointers.add(MasterPointer(id="MASTER", **switch))
+    store.runs.add(
+        TrainingRun(
+            id="run-2",
+            number=2,
+            upload_ids=("a", "b", "c"),
+            size_bytes=24_100,
+            status=RunStatus.DONE,
+            token="token",
+            started_at=MIDNIGHT,
+            finished_at=MIDNIGHT + timedelta(seconds=192),
+            flow_run_id="11111111-2222-3333-4444-555555555555",
+            steps={"train": {"model_id": "model-2"}},
+        )
+    )
+    for number, name in enumerate(HOSTILE_NAMES):
+        store.uploads.add(upload(f"waiting-{number}", name))
+    held = {"status": UploadStatus.HELD, "reason": "TRAINING_FAILED_TOO_OFTEN"}
+    store.uploads.add(upload("held", "<b>held</b>.csv").model_copy(update=held))
+
+
+def upload(upload_id: str, name: str) -> Upload:
+    return Upload(
+        id=upload_id,
+        name=name,
+        owner="ana",
+        raw=stored(1500),
+        mapping=ColumnMapping(),
+        status=UploadStatus.PENDING,
+        uploaded_at=utc_now(),
+    )

@@ -1,0 +1,151 @@
+"""The object store on S3, or on a server that speaks its protocol.
+
+Importing this module imports Prefect, which takes seconds.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
+from s3transfer.exceptions import RetriesExceededError
+
+from tripadvance_core.errors import NotFound, Unavailable
+from tripadvance_core.storage.keys import check_key, check_prefix
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
+
+_MISSING = {"404", "NoSuchKey"}
+_PROBE = "probe"
+# A bucket here is made without naming the region; naming it is an error.
+_REGIONS_WITHOUT_NAME = {"us-east-1", "aws-global"}
+# Left to itself, a method of a block returns a coroutine in an asynchronous flow.
+_SYNCHRONOUS: dict[str, Any] = {"_sync": True}
+_CONNECTION = {
+    "connect_timeout": 5,
+    "read_timeout": 60,
+    "retries": {"mode": "standard", "total_max_attempts": 4},
+}
+
+
+class S3Store:
+    """Objects in a bucket, through the ``S3Bucket`` block; see ``ObjectStore``.
+
+    Credentials and region come from the usual AWS environment.
+
+    Parameters
+    ----------
+    prefix
+        What every key in the bucket starts with; empty for none.
+    endpoint_url
+        Address of the server; None for AWS itself.
+    """
+
+    def __init__(self, bucket: str, prefix: str, endpoint_url: str | None) -> None:
+        # The block's own bucket_folder is not used, for it leaves keys alone that
+        # happen to start like it.
+        self._prefix = f"{prefix.strip('/')}/".removeprefix("/")
+        self._block = S3Bucket(
+            bucket_name=bucket,
+            credentials=AwsCredentials(
+                aws_client_parameters=AwsClientParameters(
+                    endpoint_url=endpoint_url, config=_CONNECTION
+                )
+            ),
+        )
+
+    def put(self, key: str, content: bytes) -> None:
+        with self._translated():
+            self._block.write_path(self._name(key), content, **_SYNCHRONOUS)
+
+    def get(self, key: str) -> bytes:
+        with self._translated():
+            try:
+                content = self._block.read_path(self._name(key), **_SYNCHRONOUS)
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    raise NotFound("OBJECT_NOT_FOUND", key=key) from error
+                raise
+        return cast(bytes, content)
+
+    # The block can neither ask for one object, nor delete one, nor make a bucket:
+    # these three go through its client.
+    def exists(self, key: str) -> bool:
+        with self._translated():
+            try:
+                self._client.head_object(Bucket=self._bucket, Key=self._name(key))
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return False
+                raise
+        return True
+
+    def delete(self, key: str) -> None:
+        with self._translated():
+            self._client.delete_object(Bucket=self._bucket, Key=self._name(key))
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        check_prefix(prefix)
+        with self._translated():
+            found = self._block.list_objects(self._prefix + prefix, **_SYNCHRONOUS)
+        for entry in cast(list[dict[str, Any]], found):
+            yield entry["Key"].removeprefix(self._prefix)
+
+    def ensure(self) -> None:
+        with self._translated():
+            self._make_bucket()
+        self.put(_PROBE, b"can be written")
+        self.delete(_PROBE)
+
+    @property
+    def _bucket(self) -> str:
+        return self._block.bucket_name
+
+    @property
+    def _client(self) -> "S3Client":
+        return self._block.credentials.get_s3_client()
+
+    def _name(self, key: str) -> str:
+        check_key(key)
+        return self._prefix + key
+
+    def _make_bucket(self) -> None:
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if _code(error) not in _MISSING:
+                raise
+            with suppress(self._client.exceptions.BucketAlreadyOwnedByYou):
+                self._create_bucket(self._client.meta.region_name)
+
+    def _create_bucket(self, region: str) -> None:
+        if region in _REGIONS_WITHOUT_NAME:
+            self._client.create_bucket(Bucket=self._bucket)
+        else:
+            self._client.create_bucket(
+                Bucket=self._bucket,
+                CreateBucketConfiguration={
+                    "LocationConstraint": cast("BucketLocationConstraintType", region)
+                },
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Name the kind of error alone: its text may quote account and user."""
+        try:
+            yield
+        except ClientError as error:
+            raise self._unavailable(_code(error)) from error
+        except (BotoCoreError, RetriesExceededError) as error:
+            raise self._unavailable(type(error).__name__) from error
+
+    def _unavailable(self, problem: str) -> Unavailable:
+        address = f"s3://{self._bucket}/{self._prefix}"
+        return Unavailable("OBJECTS_UNAVAILABLE", address=address, problem=problem)
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]

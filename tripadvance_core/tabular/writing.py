@@ -1,0 +1,130 @@
+"""A file with its predictions beside its own columns, safe to open in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+from tripadvance_core.errors import FileRefused, Refused
+from tripadvance_core.tabular.cells import Cell, Column, is_blank, written
+from tripadvance_core.tabular.columns import unique_names
+from tripadvance_core.tabular.dates import parse_dates
+from tripadvance_core.tabular.further import mark_of_numbers
+from tripadvance_core.tabular.numbers import DECIMAL_MARKS, number_in, read_number
+from tripadvance_core.tabular.sheets import RawTable
+
+ADDED = ("predicted_price", "low", "high", "model_id")
+"""The columns that stand behind those of the file, in this order."""
+
+# What a spreadsheet program takes for a formula, after spaces too (OWASP).
+_FORMULA_STARTS = tuple("=+-@＝＋－＠")
+_BREAKS = tuple("\t\r\n")
+# As long as dd/mm/yyyy; longer text has a time that a day would lose.
+_LONGEST_DAY = 10
+
+
+def write_predictions(
+    original: RawTable, predictions: pd.DataFrame, file_type: str
+) -> bytes:
+    """Write every row of a file in its order, with its prediction where there is one.
+
+    Parameters
+    ----------
+    predictions
+        Columns ``predicted_price``, ``low``, ``high`` (base currency) and
+        ``model_id``, indexed by the row of the sheet.
+    file_type
+        ``xlsx`` or ``csv``.
+
+    Raises
+    ------
+    Refused
+        ``OUTPUT_TYPE`` for another file type.
+    """
+    headers = (*original.headers, *unique_names(ADDED, original.headers))
+    added = _added_columns(original, predictions)
+    if file_type == "csv":
+        return _write_csv(headers, [*original.columns, *added])
+    if file_type == "xlsx":
+        own = (
+            map(_real_cells, original.columns) if original.is_text else original.columns
+        )
+        return _write_xlsx(headers, [*own, *added])
+    raise Refused("OUTPUT_TYPE", file_type=file_type)
+
+
+def _added_columns(
+    original: RawTable, predictions: pd.DataFrame
+) -> list[Sequence[Cell]]:
+    by_row = predictions.reindex(original.row_numbers).astype(object)
+    by_row = by_row.where(by_row.notna(), None)
+    return [by_row[name].tolist() for name in ADDED]
+
+
+def _write_csv(headers: Iterable[str], columns: Iterable[Sequence[Cell]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([_harmless(header) for header in headers])
+    writer.writerows(
+        [_harmless(cell) if isinstance(cell, str) else written(cell) for cell in row]
+        for row in zip(*columns, strict=True)
+    )
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _harmless(text: str) -> str:
+    """Put an apostrophe before text that would be run as a formula; numbers stay."""
+    runs = text.startswith(_BREAKS) or text.lstrip().startswith(_FORMULA_STARTS)
+    is_number = any(read_number(text, mark) is not None for mark in DECIMAL_MARKS)
+    return f"'{text}" if runs and not is_number else text
+
+
+def _write_xlsx(headers: Iterable[str], columns: Iterable[Sequence[Cell]]) -> bytes:
+    workbook = Workbook(write_only=True)
+    sheet = workbook.create_sheet()
+
+    def inert(cell: Cell) -> Any:
+        if not isinstance(cell, str):
+            return cell
+        text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", cell)
+        if not text.startswith("="):
+            return text
+        # openpyxl would make a formula of it.
+        written_as_text = WriteOnlyCell(sheet, text)
+        written_as_text.data_type = "s"
+        return written_as_text
+
+    sheet.append([inert(header) for header in headers])
+    for row in zip(*columns, strict=True):
+        sheet.append([inert(cell) for cell in row])
+    content = io.BytesIO()
+    workbook.save(content)
+    return content.getvalue()
+
+
+def _real_cells(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """Return a column of text as the numbers or days that it writes, if it does."""
+    column = Column.of(cells)
+    mark = mark_of_numbers(column)
+    if mark is not None:
+        return [number_in(cell, mark) for cell in cells]
+    return _days(column) or cells
+
+
+def _days(column: Column) -> list[Cell] | None:
+    """Return the days of a column that holds nothing else, blanks apart."""
+    if any(len(text) > _LONGEST_DAY for text in column.texts):
+        return None
+    try:
+        days, faults = parse_dates(column)
+    except FileRefused:
+        return None
+    blank = column.where(is_blank)
+    if blank.all() or any(faults[~blank]):
+        return None
+    return list(days.tolist())
