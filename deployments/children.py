@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from deployments.console import Console
 from tripadvance_core.errors import Unavailable
@@ -86,7 +87,7 @@ class Supervisor:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._children: list[Child] = []
-        self.stopping = False
+        self.stopping = Event()
 
     def stop_on_signals(self) -> None:
         """Let Ctrl-C and SIGTERM end the work instead of the process."""
@@ -107,7 +108,7 @@ class Supervisor:
             ``CHILD_NOT_READY`` after three minutes.
         """
         give_up_at = time.monotonic() + READY_SECONDS
-        while not self.stopping and not child.ready():
+        while not self.stopping.is_set() and not child.ready():
             self.look_after()
             if time.monotonic() > give_up_at:
                 raise Unavailable(
@@ -116,15 +117,14 @@ class Supervisor:
                     seconds=READY_SECONDS,
                     log=child.log,
                 )
-            time.sleep(_LOOK_SECONDS)
-        if not self.stopping:
+            self.stopping.wait(_LOOK_SECONDS)
+        if not self.stopping.is_set():
             self._console.say("CHILD_READY", child=child.name)
 
     def watch(self) -> None:
         """Restart what dies until we are asked to stop."""
-        while not self.stopping:
+        while not self.stopping.wait(_LOOK_SECONDS):
             self.look_after()
-            time.sleep(_LOOK_SECONDS)
 
     def look_after(self) -> None:
         """Look at every child once; restart those whose pause is over."""
@@ -152,7 +152,7 @@ class Supervisor:
             self._console.say("CHILD_STOPPED", child=child.name)
 
     def _ask_to_stop(self, _number: int, _frame: object) -> None:
-        self.stopping = True
+        self.stopping.set()
 
 
 def _end_with_parent() -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console as Terminal
+from rich.markup import escape
 from rich.table import Table
 
 from tripadvance_core import formats
@@ -50,9 +51,11 @@ class Console:
         if self.as_json:
             return
         titles = [self.sentence(code) for code in header]
-        table = Table(*titles, show_header=bool(titles), box=None, pad_edge=False)
+        table = Table(show_header=bool(titles), box=None, pad_edge=False)
+        for title in titles:
+            table.add_column(title, overflow="fold")
         for row in rows:
-            table.add_row(*(_plain(cell) for cell in row))
+            table.add_row(*map(escape, row))
         self._out.print(table)
 
     def moment(self, moment: datetime) -> str:
@@ -76,8 +79,3 @@ def explain(error: TripAdvanceError, console: Console) -> str:
         for name, value in error.details.items()
     }
     return console.sentence(error.code, **details)
-
-
-def _plain(text: str) -> str:
-    """Keep text from a file from being read as markup of the terminal library."""
-    return text.replace("[", r"\[")

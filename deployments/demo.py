@@ -1,7 +1,7 @@
 """The demo: the sample fares as an upload, and one night over them."""
 
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from deployments.children import Supervisor
@@ -13,6 +13,9 @@ from tripadvance_core.bootstrap import Services
 from tripadvance_core.domain.entities import ColumnMapping, RunStatus, TrainingRun
 from tripadvance_core.errors import Conflict
 from tripadvance_core.services.night import NightOrder
+
+if TYPE_CHECKING:
+    from prefect import State
 
 SAMPLE = Path(__file__).parents[1] / "sample_xlsx" / "flights.xlsx"
 OWNER = "demo"
@@ -36,23 +39,20 @@ def run_night(services: Services, console: Console, supervisor: Supervisor) -> N
     """Have Prefect run one night now, follow it, and tell what happened."""
     from flows.control import flow_run, submit
 
-    if supervisor.stopping:
+    if supervisor.stopping.is_set():
         return
     console.line()
     console.say("DEMO_NIGHT")
     run_id = submit({"ignore_window": True, "min_partition_bytes": 1}, tags=["demo"])
     follower = _Follower(services, console, run_id)
-    while not supervisor.stopping:
+    while not supervisor.stopping.wait(_LOOK_SECONDS):
         supervisor.look_after()
         follower.tell_finished_steps()
         state = flow_run(run_id).state
         if state is not None and state.is_final():
-            break
-        time.sleep(_LOOK_SECONDS)
-    else:
-        return
-    follower.tell_finished_steps()
-    follower.tell_result(state.name or "", state.message or "", state.is_completed())
+            follower.tell_finished_steps()
+            follower.tell_result(state)
+            return
 
 
 class _Follower:
@@ -74,12 +74,12 @@ class _Follower:
                 )
                 self._console.say("DEMO_STEP", step=step, seconds=seconds)
 
-    def tell_result(self, state: str, message: str, completed: bool) -> None:
+    def tell_result(self, state: "State[Any]") -> None:
         run = self._run()
-        if not completed:
-            self._console.say("DEMO_NIGHT_FAILED", state=state)
+        if not state.is_completed():
+            self._console.say("DEMO_NIGHT_FAILED", state=state.name)
         elif run is None or run.status is not RunStatus.DONE:
-            self._console.line(message)
+            self._console.line(state.message or "")
         else:
             order = NightOrder(holder=OWNER, ignore_window=True)
             print_result(self._console, self._services.night.result_of(run.id, order))

@@ -41,7 +41,7 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
             _start(services, supervisor)
             if demo:
                 run_night(services, console, supervisor)
-            if not supervisor.stopping:
+            if not supervisor.stopping.is_set():
                 _greet(services, console)
             supervisor.watch()
         finally:
@@ -79,7 +79,7 @@ def _start(services: Services, supervisor: Supervisor) -> None:
     supervisor.add(server)
     supervisor.add(web)
     supervisor.wait_until_ready(server)
-    if not supervisor.stopping:
+    if not supervisor.stopping.is_set():
         supervisor.add(runner)
         supervisor.wait_until_ready(runner)
     supervisor.wait_until_ready(web)

@@ -15,7 +15,6 @@ _HEADER = (
     "COLUMN_WITHIN_10",
     "COLUMN_MAE",
     "COLUMN_DECISION",
-    "COLUMN_ID",
 )
 
 
@@ -59,12 +58,7 @@ def _row(version: ModelVersion, console: Console) -> list[str]:
         version.role,
         console.moment(version.created_at),
         *figures,
-        (
-            console.sentence(decision.reason, model=version.id)
-            if decision
-            else console.sentence("NO_DECISION")
-        ),
-        version.id,
+        decision.outcome if decision else "–",
     ]
 
 

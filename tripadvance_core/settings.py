@@ -88,7 +88,7 @@ class Settings(BaseSettings):
 
     # Promotion
     min_gain: float = Field(default=0.01, ge=0, lt=1)
-    promotion_confidence: Share = 0.99
+    promotion_confidence: float = Field(default=0.99, gt=0.5, lt=1)
     min_groups: int = Field(default=20, ge=2)
 
     # Storage

@@ -79,4 +79,4 @@ def _answer_errors(app: FastAPI, services: Services) -> None:
 
     @app.exception_handler(Exception)
     def broken(request: Request, _error: Exception) -> JSONResponse:
-        return refused(request, TripAdvanceError("INTERNAL"))
+        return refused(request, TripAdvanceError("WEB_BROKEN"))

@@ -33,7 +33,10 @@ def children(installation: Any) -> dict[str, psutil.Process]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, follow_redirects=True).status_code == 200
+        page = httpx.get(
+            url, timeout=5, follow_redirects=True, headers={"Accept": "text/html"}
+        )
+        return page.status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -28,7 +28,7 @@ def route_median_baseline(
 
 
 def groups_of(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """Number the route × ISO week of each row, shape (n,).
+    """Return the number of each row's route × ISO week, shape (n,).
 
     The numbers follow the sorted groups, so the order of the rows has no say.
     """

@@ -25,6 +25,9 @@ def build(services: Services) -> gr.Blocks:
     def show_status(request: gr.Request) -> str:
         return status_html(services.overview.read(), settings, words_for(request))
 
+    def show_failure(request: gr.Request) -> str:
+        return render("failure.html", words_for(request))
+
     page = gr.Blocks(title="TripAdvance", analytics_enabled=False)
     with page:
         header, status = _html("header"), _html("status")
@@ -36,9 +39,15 @@ def build(services: Services) -> gr.Blocks:
             api_visibility="private",
             show_progress="hidden",
         )
-        gr.on(
+        shown = gr.on(
             [page.load, timer.tick],
             show_status,
+            outputs=status,
+            api_visibility="private",
+            show_progress="hidden",
+        )
+        shown.failure(
+            show_failure,
             outputs=status,
             api_visibility="private",
             show_progress="hidden",
