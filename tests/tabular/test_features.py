@@ -116,9 +116,9 @@ def test_columns_that_teach_nothing_are_dropped_and_named() -> None:
     )
     encoder = FeatureEncoder.fit(frame)
     assert encoder.dropped == {
-        "booking": "COLUMN_NEARLY_UNIQUE",
-        "currency": "COLUMN_CONSTANT",
-        "empty": "COLUMN_CONSTANT",
+        "booking": "nearly unique",
+        "currency": "constant",
+        "empty": "constant",
     }
     assert {"cabin"} == set(encoder.names) - set(CORE)
 

@@ -104,12 +104,18 @@ def open_context(browser: Browser) -> Iterator[Any]:
     assert faults == []
 
 
-def signed_in(site: Any, context: BrowserContext) -> Page:
+def opened(site: Any, context: BrowserContext) -> Page:
     """Open the status page with a session of its own."""
     cookie = {"name": "tripadvance_session", "url": site.url}
     context.add_cookies([{**cookie, "value": site.new_session()}])
     page = context.new_page()
     page.goto(site.url)
+    return page
+
+
+def signed_in(site: Any, context: BrowserContext) -> Page:
+    """Open the status page and wait until it shows."""
+    page = opened(site, context)
     expect(page.locator("#status h1")).to_be_visible(timeout=PATIENCE_MS)
     return page
 
@@ -213,6 +219,17 @@ def test_page_refreshes_itself(site: Any, open_context: Any) -> None:
     uploads.change(
         {"_id": "waiting-0"}, {"name": '<img src=x onerror="alert(1)">.xlsx'}
     )
+
+
+def test_failure_is_told_on_the_page(site: Any, open_context: Any) -> None:
+    site.database.update("pointers", {"_id": "MASTER"}, {"model_id": "lost"})
+    page = opened(site, open_context(site))
+    alert = page.locator("#status").get_by_role("alert")
+    expect(alert).to_contain_text("Algo deu errado", timeout=PATIENCE_MS)
+    expect(alert).not_to_contain_text("lost")
+    site.database.update("pointers", {"_id": "MASTER"}, {"model_id": "model-2"})
+    page.reload()
+    expect(page.locator("h1")).to_have_text("Situação", timeout=PATIENCE_MS)
 
 
 def test_session_that_ends_meanwhile_leads_to_the_login_page(

@@ -76,6 +76,10 @@ def status(client: httpx.Client, method: str, path: str, **options: Any) -> int:
         return response.status_code
 
 
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 # Without a session
 
 
@@ -186,7 +190,7 @@ def test_sign_out_ends_the_session_on_the_server(ana: httpx.Client) -> None:
 def test_only_opening_a_page_keeps_a_session_from_going_idle(
     site: Any, ana: httpx.Client
 ) -> None:
-    session = {"_id": hashlib.sha256(ana.cookies[COOKIE].encode()).hexdigest()}
+    session = {"_id": digest(ana.cookies[COOKIE])}
     quiet_since = to_text(utc_now() - timedelta(minutes=20))
     site.database.update("sessions", session, {"seen_at": quiet_since})
     status(ana, "GET", "/theme.css")
@@ -194,6 +198,18 @@ def test_only_opening_a_page_keeps_a_session_from_going_idle(
     assert site.database.find("sessions", session)[0]["seen_at"] == quiet_since
     status(ana, "GET", "/")
     assert site.database.find("sessions", session)[0]["seen_at"] > quiet_since
+
+
+def test_failure_inside_is_told_without_its_details(
+    site: Any, anonymous: httpx.Client
+) -> None:
+    token = site.new_session()
+    site.database.insert("users", {"_id": "z", "secret_field": "secret value"})
+    site.database.update("sessions", {"_id": digest(token)}, {"user_id": "z"})
+    answer = anonymous.get("/", headers={"cookie": f"{COOKIE}={token}"})
+    site.database.delete("users", {"_id": "z"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "WEB_BROKEN")
+    assert "secret" not in answer.text
 
 
 # Signing in

@@ -16,7 +16,7 @@ from tripadvance_core.domain.entities import Value
 from tripadvance_core.tabular.identity import canonical_names
 
 FeatureType = Literal["float", "c"]
-DropReason = Literal["COLUMN_CONSTANT", "COLUMN_NEARLY_UNIQUE"]
+DropReason = Literal["constant", "nearly unique"]
 
 ROUTE = "start_city → end_city"
 AIRLINE_ROUTE = "airline · start_city → end_city"
@@ -75,11 +75,11 @@ class FeatureEncoder(Value):
         for name in sorted(set(training_frame.columns) - _NOT_FURTHER):
             column = training_frame[name]
             if column.nunique(dropna=False) <= 1:
-                dropped[name] = "COLUMN_CONSTANT"
+                dropped[name] = "constant"
             elif _holds_numbers(column):
                 numbers.append(name)
             elif column.nunique() > _DISTINCT_SHARE * column.count():
-                dropped[name] = "COLUMN_NEARLY_UNIQUE"
+                dropped[name] = "nearly unique"
             else:
                 texts[name] = _as_text(column)
         return cls(
