@@ -180,7 +180,8 @@ def _is_from_here(request: Request) -> bool:
 
 
 def _wants_page(request: Request) -> bool:
-    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    by_a_person = "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and (by_a_person or request.scope["path"] in PAGES)
 
 
 async def _body_within_limit(request: Request) -> bytes | None:

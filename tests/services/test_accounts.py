@@ -34,9 +34,7 @@ def database(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def accounts(database: SqliteDatabase, clock: Any) -> AccountService:
-    accounts = AccountService(database, clock)
-    accounts.ensure_indexes()
-    return accounts
+    return AccountService(database, clock)
 
 
 def first_admin(

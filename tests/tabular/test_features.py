@@ -203,3 +203,11 @@ def test_any_further_column_can_be_learnt_and_predicted(
     assert result.shape == (3, len(encoder.names))
     assert not np.isinf(result).any()
     assert encoder.unknown_values(served_frame).shape[0] == 3
+
+
+def test_value_seen_once_is_unknown_even_in_its_own_row() -> None:
+    airlines = ["Gol", "Gol", "Azul", "Azul", "TAP"]
+    frame = fares(5).assign(airline=airlines)
+    encoder = FeatureEncoder.fit(frame)
+    assert encoder.categories["airline"] == ("azul", "gol")
+    assert encoder.unknown_values(frame)["airline"].tolist() == [False] * 4 + [True]

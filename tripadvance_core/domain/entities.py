@@ -133,7 +133,6 @@ class TrainingRun(Entity):
     started_at: Moment
     finished_at: Moment | None = None
     flow_run_id: str | None = None
-    model_id: str | None = None
     steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 

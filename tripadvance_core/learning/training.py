@@ -15,13 +15,19 @@ from tripadvance_core.tabular.identity import reserved_rows
 
 
 class TrainingParameters(Value):
-    """What decides on a model beside its rows: same rows and these, same bytes."""
+    """What decides on a model beside its rows: same rows and these, same bytes.
+
+    Leaves of one or two fares learn noise where rows are few, and make the files of
+    a large model half as big again: hence ``min_child_weight`` and ``reg_lambda``.
+    """
 
     boosting_rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, lt=1)
     max_depth: int = Field(ge=1)
     subsample: float = Field(default=0.85, gt=0, le=1)
-    colsample_bynode: float = Field(default=0.5, gt=0, le=1)
+    colsample_bynode: float = Field(default=0.6, gt=0, le=1)
+    min_child_weight: float = Field(default=3, ge=0)
+    reg_lambda: float = Field(default=5, ge=0)
     threads: int = Field(ge=1)
     seed: int
 
@@ -34,6 +40,8 @@ class TrainingParameters(Value):
             "max_depth": self.max_depth,
             "subsample": self.subsample,
             "colsample_bynode": self.colsample_bynode,
+            "min_child_weight": self.min_child_weight,
+            "reg_lambda": self.reg_lambda,
             "nthread": self.threads,
             "seed": self.seed,
         }

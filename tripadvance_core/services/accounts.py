@@ -96,12 +96,6 @@ class AccountService:
         self._throttle = _Throttle(database, clock)
         self._clock = clock
 
-    def ensure_indexes(self) -> None:
-        """Create what keeps e-mail addresses unique and look-ups fast."""
-        self._database.ensure_index("users", ["email"], unique=True)
-        self._database.ensure_index("login_attempts", ["account"])
-        self._database.ensure_index("login_attempts", ["address"])
-
     # Signing in and out
 
     def sign_in(self, email: str, password: str, address: str) -> str:

@@ -10,7 +10,10 @@ _INDEXES = (
     ("training_runs", ("status", "number")),
     ("models", ("number",)),
     ("promotions", ("version",)),
+    ("login_attempts", ("account",)),
+    ("login_attempts", ("address",)),
 )
+_UNIQUE_INDEXES = (("users", ("email",)),)
 
 
 class Installation:
@@ -34,4 +37,6 @@ class Installation:
         self._database.ping()
         for collection, fields in _INDEXES:
             self._database.ensure_index(collection, fields)
+        for collection, fields in _UNIQUE_INDEXES:
+            self._database.ensure_index(collection, fields, unique=True)
         self._objects.ensure()
