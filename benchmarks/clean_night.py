@@ -33,6 +33,8 @@ import xgboost  # isort: skip - learning sets up OpenMP before
 NO_TOKEN = ""
 """Nothing is claimed after the night: the history is what was trained on."""
 
+WIDTH = 88
+
 Seconds = dict[str, tuple[float, float]]
 
 
@@ -122,18 +124,28 @@ def fit_bare(
 
 
 def show(seconds: Seconds, model: ModelVersion, bare: RegressionMetrics) -> None:
-    console = Console()
+    console = Console(width=WIDTH)
     times = Table("step", "wall s", "CPU s", title="Time")
     for name, (wall, cpu) in seconds.items():
         times.add_row(name, f"{wall:.2f}", f"{cpu:.2f}")
     console.print(times)
 
-    scores = Table("", "product", "bare fit", "route median", title="Holdout")
+    scores = Table(
+        "",
+        "product",
+        "bare fit",
+        "route median",
+        title=f"Holdout: {model.holdout_rows:,} rows",
+    )
     columns = (model.metrics, bare, model.baseline_metrics)
-    for name in RegressionMetrics.model_fields:
+    for name in list(RegressionMetrics.model_fields)[1:]:
         values = (getattr(metrics, name, None) for metrics in columns)
-        scores.add_row(name, *("" if v is None else f"{v:,.4f}" for v in values))
+        scores.add_row(name, *map(written, values))
     console.print(scores)
+
+
+def written(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.4f}"
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class TrainingParameters(Value):
     subsample: float = Field(default=0.85, gt=0, le=1)
     colsample_bynode: float = Field(default=0.6, gt=0, le=1)
     min_child_weight: float = Field(default=3, ge=0)
-    reg_lambda: float = Field(default=5, ge=0)
+    reg_lambda: float = Field(default=3, ge=0)
     threads: int = Field(ge=1)
     seed: int
 
