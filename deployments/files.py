@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tripadvance_core.tabular.intake import FareTable, RefusedRow
-
 from deployments.console import Console, explain
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.errors import Conflict, Refused
 from tripadvance_core.services.uploads import FileCheck, Verdict
+from tripadvance_core.tabular.intake import FareTable, RefusedRow
 
 SHOWN_REFUSALS = 20
 
