@@ -202,6 +202,26 @@ def test_run_that_keeps_failing_is_set_aside_and_others_go_on(
     assert statuses(house) == [UploadStatus.HELD, UploadStatus.TRAINED]
 
 
+def test_file_that_was_set_aside_may_be_handed_in_again(
+    open_house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = open_house(max_attempts=1)
+    upload = house.upload()
+    with monkeypatch.context() as patch:
+        patch.setattr(house.services.training, "train", lambda *_a, **_o: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            house.run()
+    assert house.run().state is NightState.NOT_ENOUGH
+    assert statuses(house) == [UploadStatus.HELD]
+
+    content = house.services.objects.get(upload.raw.key)
+    house.services.uploads.ingest(content, "again.csv", upload.mapping, owner="ana")
+    result = house.run()
+    assert result.state is NightState.PROMOTE
+    assert result.run.attempts == 1
+    assert result.model.upload_ids == (upload.id,)
+
+
 def test_holder_whose_run_was_taken_over_commits_nothing(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,7 +92,11 @@ class Claims:
     def _open(
         self, uploads: tuple[Upload, ...], token: str, request: PartitionRequest
     ) -> TrainingRun:
-        """Write the run, then claim: a crash between leaves a run to take over."""
+        """Write the run, then claim: a crash between leaves a run to take over.
+
+        The same uploads may have been released or held before. Then their run starts
+        afresh under its number, for they may have been handed in with another mapping.
+        """
         last = self._store.runs.select(order=[("number", -1)], limit=1)
         run = TrainingRun(
             id=partition_id(upload.id for upload in uploads),
@@ -104,18 +108,12 @@ class Claims:
             started_at=self._clock(),
             flow_run_id=request.flow_run_id,
         )
-        released = self._store.runs.find(run.id)
-        if released is None:
+        former = self._store.runs.find(run.id)
+        if former is None:
             self._store.runs.add(run)
         else:
-            self._store.runs.change(
-                {"_id": run.id},
-                {
-                    "status": RunStatus.OPEN,
-                    "token": token,
-                    "flow_run_id": request.flow_run_id,
-                },
-            )
+            afresh = run.model_copy(update={"number": former.number}).to_document()
+            self._store.runs.change({"_id": afresh.pop("_id")}, afresh)
         return self._claim_uploads(run.id, token)
 
     def _take_over(

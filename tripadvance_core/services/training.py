@@ -168,10 +168,12 @@ class TrainingService:
                 return
             model_id = self._store.runs.get(run_id).steps["train"]["model_id"]
             version = self._store.models.get(model_id)
-            decision = self._enthrone(version, self._decide(version))
-            self._store.models.change(
-                {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
-            )
+            decision = version.decision
+            if decision is None:
+                decision = self._enthrone(version, self._decide(version))
+                self._store.models.change(
+                    {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
+                )
             result["outcome"] = decision.outcome
             result["reason"] = decision.reason
 

@@ -19,7 +19,8 @@ from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.intake import FareTable, read_fares
 
 OLDEST_FIRST: Order = (("uploaded_at", 1),)
-UNUSED = [UploadStatus.REJECTED, UploadStatus.WITHDRAWN]
+UNUSED = [UploadStatus.REJECTED, UploadStatus.HELD, UploadStatus.WITHDRAWN]
+"""Uploads that no model has seen or will see: their bytes may be handed in again."""
 
 
 class Verdict(StrEnum):
@@ -80,7 +81,7 @@ class UploadService:
         ------
         AlreadyExists
             ``ALREADY_UPLOADED`` when the same bytes were taken in before. A file that
-            was refused or withdrawn may be handed in again.
+            was refused, held or withdrawn may be handed in again.
         """
         digest = hashlib.sha256(content).hexdigest()
         upload_id = digest[:32]
