@@ -59,6 +59,7 @@ def test_file_is_read_from_the_data_folder_that_the_environment_names(
         ("min_gain", "1.5"),
         ("window_start", "25:00"),
         ("time_zone", "America/Sao Paulo"),
+        ("cron", "at midnight"),
         ("base_currency", "dollars"),
         ("language", "fr"),
         ("web_port", "0"),

@@ -6,12 +6,13 @@ the file ``tripadvance.toml`` in the data folder, the default below.
 
 import os
 import tomllib
-from datetime import time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import platformdirs
+from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -51,8 +52,17 @@ def _known_time_zone(name: str) -> str:
     return name
 
 
+def _cron_expression(text: str) -> str:
+    try:
+        CronSim(text, datetime.now(UTC))
+    except CronSimError as error:
+        raise ValueError(f"not a cron expression: {text}") from error
+    return text
+
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Cron = Annotated[str, AfterValidator(_cron_expression)]
 TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
 
 
@@ -71,7 +81,7 @@ class Settings(BaseSettings):
     time_zone: TimeZoneName = "America/Sao_Paulo"
     window_start: time = time(0, 0)
     window_end: time = time(6, 0)
-    cron: str = "0 0 * * *"
+    cron: Cron = "0 0 * * *"
     min_partition_bytes: int = Field(default=10_000, ge=1)
     max_wait_days: float = Field(default=3, ge=0)
     settle_minutes: float = Field(default=0, ge=0)
