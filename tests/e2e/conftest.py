@@ -107,6 +107,11 @@ def new_installation(folder: Path, **settings: str) -> Installation:
     return Installation(folder, environment)
 
 
+@pytest.fixture(scope="session", name="new_installation")
+def new_installation_fixture() -> Callable[..., Installation]:
+    return new_installation
+
+
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     one = new_installation(tmp_path / "data")

@@ -3,8 +3,10 @@
 import csv
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
@@ -28,7 +30,7 @@ def test_check_prints_one_line_a_file_with_every_refused_row(
     file.write_text(HEADER + GOOD_ROW + BAD_ROW, encoding="utf-8")
     done = installation.command("check", str(file), "--json", "--rows")
     document = json.loads(done.stdout)
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert document["verdict"] == "partial"
     assert document["reason"] is None
     assert (document["rows_total"], document["rows_kept"]) == (2, 1)
@@ -48,19 +50,19 @@ def test_check_ends_with_1_when_a_file_is_refused(
     done = installation.command("check", str(good), str(bad), "--json")
     verdicts = [json.loads(line)["verdict"] for line in done.stdout.splitlines()]
     assert verdicts == ["accept", "reject"]
-    assert done.returncode == 1
+    assert done.exit_code == 1
 
 
 def test_check_judges_a_file_by_another_name(installation: Any, tmp_path: Path) -> None:
     file = tmp_path / "upload"
     file.write_text(HEADER + GOOD_ROW, encoding="utf-8")
-    assert installation.command("check", str(file)).returncode == 1
-    assert installation.command("check", str(file), "--name", "a.csv").returncode == 0
+    assert installation.command("check", str(file)).exit_code == 1
+    assert installation.command("check", str(file), "--name", "a.csv").exit_code == 0
 
 
 def test_missing_file_is_one_sentence_and_1(installation: Any) -> None:
     done = installation.command("check", "nowhere.csv")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "FILE_UNREADABLE" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -77,13 +79,13 @@ def test_missing_file_is_one_sentence_and_1(installation: Any) -> None:
     ],
 )
 def test_wrong_usage_ends_with_2(installation: Any, arguments: list[str]) -> None:
-    assert installation.command(*arguments).returncode == 2
+    assert installation.command(*arguments).exit_code == 2
 
 
 def test_wrong_setting_names_its_variable(installation: Any) -> None:
     installation.environment["TRIPADVANCE_WINDOW_END"] = "late"
     done = installation.command("models")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "TRIPADVANCE_WINDOW_END" in done.stderr
 
 
@@ -140,7 +142,7 @@ def read_table(file: Path) -> list[list[Any]]:
 def test_same_file_again_is_not_taken_twice(installation: Any, fares: Path) -> None:
     installation.documents("ingest", str(fares))
     done = installation.command("ingest", str(fares), "--json")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert json.loads(done.stdout)["duplicate"] is True
 
 
@@ -163,9 +165,6 @@ def test_promote_and_rollback_move_master(
 def test_outside_the_window_nothing_is_done_and_that_is_no_failure(
     installation: Any, fares: Path
 ) -> None:
-    from datetime import datetime, timedelta
-    from zoneinfo import ZoneInfo
-
     now = datetime.now(ZoneInfo("America/Sao_Paulo"))
     opens, closes = now + timedelta(hours=2), now + timedelta(hours=3)
     installation.environment |= {
@@ -174,13 +173,13 @@ def test_outside_the_window_nothing_is_done_and_that_is_no_failure(
     }
     installation.command("ingest", str(fares))
     done = installation.command("train", "--json")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert json.loads(done.stdout)["outcome"] == "OUTSIDE_WINDOW"
 
 
 def test_setup_may_be_run_again_and_doctor_finds_all_well(installation: Any) -> None:
     for _ in range(2):
-        assert installation.command("setup").returncode == 0
+        assert installation.command("setup").exit_code == 0
     (report,) = installation.documents("doctor")
     assert report["healthy"] is True
 
@@ -194,6 +193,6 @@ def test_doctor_finds_a_damaged_master(installation: Any, fares: Path) -> None:
     model.write_bytes(bytes(content))
     done = installation.command("doctor", "--json")
     report = json.loads(done.stdout)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     broken = [check["check"] for check in report["checks"] if not check["ok"]]
     assert broken == ["CHECK_MASTER"]
