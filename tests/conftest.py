@@ -44,3 +44,8 @@ def make_fares() -> Callable[..., bytes]:
         return "\n".join(lines).encode()
 
     return make
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what starts servers and browsers last: fast tests tell first."""
+    items.sort(key=lambda item: item.get_closest_marker("servers") is not None)
