@@ -11,6 +11,7 @@ from tripadvance_core.domain.entities import RunStatus, UploadStatus
 from tripadvance_core.errors import LeaseLost
 from tripadvance_core.services.claims import PartitionRequest
 from tripadvance_core.services.night import LEASE, NightState
+from tripadvance_core.services.report import NightReport
 from tripadvance_core.storage.leases import acquire
 
 
@@ -200,6 +201,31 @@ def test_run_that_keeps_failing_is_set_aside_and_others_go_on(
     house.upload()
     assert house.run().trained
     assert statuses(house) == [UploadStatus.HELD, UploadStatus.TRAINED]
+
+
+def test_challenger_is_held_when_master_moved_by_hand_meanwhile(
+    open_house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = open_house(min_partition_bytes=1, min_gain=0, promotion_confidence=0.51)
+    house.upload(rows=60)
+    house.upload(rows=60)
+    house.run_until_done()
+    registry, training = house.services.registry, house.services.training
+    scored_against = registry.master()
+    other = next(v for v in registry.versions() if v.id != scored_against.id)
+    original = training.promote
+
+    def promote_after_somebody_else(run_id: str, token: str) -> None:
+        registry.promote(other.id, reason="by hand", by="ana")
+        original(run_id, token)
+
+    monkeypatch.setattr(training, "promote", promote_after_somebody_else)
+    house.upload(rows=600)
+    result = house.run()
+    assert result.model.decision.reason == "MASTER_CHANGED"
+    assert result.state is NightState.HOLD
+    assert registry.master().id == other.id
+    assert NightReport(result, "pt-BR").facts()
 
 
 def test_file_that_was_set_aside_may_be_handed_in_again(

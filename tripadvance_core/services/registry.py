@@ -95,7 +95,7 @@ class Registry:
         self._read_model(model.id)
         current = self.pointer()
         if (current.model_id if current else None) != replacing:
-            raise Conflict("MASTER_CHANGED", model=model.id)
+            raise Conflict("MASTER_CHANGED")
         self.repair()
         pointer = MasterPointer(
             id=MASTER,
@@ -167,14 +167,14 @@ class Registry:
             try:
                 self._store.pointers.add(new)
             except AlreadyExists as error:
-                raise Conflict("MASTER_CHANGED", model=new.model_id) from error
+                raise Conflict("MASTER_CHANGED") from error
             return
         changes = new.to_document()
         moved = self._store.pointers.change(
             {"_id": changes.pop("_id"), "version": current.version}, changes
         )
         if not moved:
-            raise Conflict("MASTER_CHANGED", model=new.model_id)
+            raise Conflict("MASTER_CHANGED")
 
     def load_files(self, files: Iterable[StoredFile]) -> FareModel:
         """Load a model from its files, each proven by its checksum."""

@@ -43,11 +43,13 @@
     location.reload();
   });
 
-  // A session that ended while its page was open.
+  // A session that ended while its page was open; leaving twice would abort the first.
+  let leaving = false;
   const fetchFromGradio = window.fetch;
   window.fetch = async (...request) => {
     const answer = await fetchFromGradio(...request);
-    if (answer.status === 401 && answer.url.includes("/gradio_api/")) {
+    if (answer.status === 401 && answer.url.includes("/gradio_api/") && !leaving) {
+      leaving = true;
       location.assign("/login/");
     }
     return answer;
