@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
@@ -24,25 +24,20 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Child:
-    """One process of the installation and how to tell that it is ready.
-
-    ``before_start`` runs before every start, the restarts too.
-    """
+    """One process of the installation and how to tell that it is ready."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
     ready: Callable[[], bool]
-    before_start: Callable[[], None] = lambda: None
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
     started_at: float = 0.0
-    restart_at: float | None = field(default=None)
+    restart_at: float | None = None
 
     def start(self) -> None:
         """Start the process in a group of its own, its output in its log."""
-        self.before_start()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own commands
                 self.command,

@@ -62,8 +62,9 @@ def ingest_files(
                 read_file(path), path.name, mapping, owner=owner
             )
         except Conflict as conflict:
-            console.line(explain(conflict, console))
-            console.document({"file": str(path), "duplicate": True, "id": None})
+            message = explain(conflict, console)
+            console.line(message)
+            console.document({"file": str(path), "duplicate": True, "message": message})
             continue
         taken &= check.verdict is not Verdict.REJECT
         _print_check(
@@ -109,9 +110,13 @@ def predict_file(
 
 
 def _write_file(output: Path, content: bytes) -> None:
+    """Write all of a file or nothing."""
+    partial = output.with_name(f".{output.name}.part")
     try:
-        output.write_bytes(content)
+        partial.write_bytes(content)
+        partial.replace(output)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise Refused(
             "FILE_NOT_WRITABLE", file=output, problem=error.strerror
         ) from error

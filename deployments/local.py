@@ -1,11 +1,11 @@
 """One machine, one command: Prefect server, runner and web app, supervised."""
 
+import json
 import os
 import socket
 import sys
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from deployments.children import Child, Supervisor
 from deployments.console import Console
 from deployments.demo import feed_sample, run_night
+from flows.names import DEPLOYMENT, FLOW
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.errors import Conflict, Unavailable
 from tripadvance_core.settings import PREFECT_HOST, Settings
@@ -53,14 +54,13 @@ def _start(services: Services, supervisor: Supervisor) -> None:
     logs = settings.data_dir / "logs"
     logs.mkdir(exist_ok=True)
 
-    def child(name: str, *module: str, url: str | None, **more: object) -> Child:
+    def child(name: str, *module: str, ready: Callable[[], bool]) -> Child:
         return Child(
             name=name,
             command=[sys.executable, "-m", *module],
             environment=os.environ,
             log=logs / f"{module[0].rpartition('.')[2]}.log",
-            ready=(lambda: _answers(url)) if url else _deployment_is_ready,
-            **more,  # type: ignore[arg-type]
+            ready=ready,
         )
 
     server = child(
@@ -72,10 +72,16 @@ def _start(services: Services, supervisor: Supervisor) -> None:
         PREFECT_HOST,
         "--port",
         str(settings.prefect_port),
-        url=f"{settings.prefect_url}/api/health",
+        ready=lambda: _answers(f"{settings.prefect_url}/api/health"),
     )
-    web = child("App", "deployments.web", url=f"{settings.web_url}/healthz")
-    runner = child("Runner", "deployments.runner", url=None, before_start=_reap)
+    web = child(
+        "App",
+        "deployments.web",
+        ready=lambda: _answers(f"{settings.web_url}/healthz"),
+    )
+    runner = child(
+        "Runner", "deployments.runner", ready=lambda: _serves_the_night(settings)
+    )
     supervisor.add(server)
     supervisor.add(web)
     supervisor.wait_until_ready(server)
@@ -149,20 +155,20 @@ def _greet(services: Services, console: Console) -> None:
 
 
 def _answers(url: str) -> bool:
+    return _get(url) is not None
+
+
+def _serves_the_night(settings: Settings) -> bool:
+    """Tell whether Prefect knows of a runner that serves the nightly deployment."""
+    answer = _get(f"{settings.prefect_url}/api/deployments/name/{FLOW}/{DEPLOYMENT}")
+    return answer is not None and json.loads(answer)["status"] == "READY"
+
+
+def _get(url: str) -> bytes | None:
+    """Return what our own server answers, None while it does not."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _deployment_is_ready() -> bool:
-    from flows.control import deployment_is_ready
-
-    return deployment_is_ready()
-
-
-def _reap() -> None:
-    from flows.control import reap
-
-    reap()
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
+            body: bytes = answer.read()
+            return body
+    except OSError:  # an HTTP error is one too
+        return None

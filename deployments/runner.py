@@ -1,7 +1,11 @@
-"""Serve the nightly deployment: ``python -m deployments.runner``."""
+"""Serve the nightly deployment: ``python -m deployments.runner``.
+
+For the one machine that runs everything: no other runner may serve beside it.
+"""
 
 from prefect import serve
 
+from flows.control import reap
 from flows.deployment import nightly_deployment
 from tripadvance_core.settings import load_settings
 
@@ -9,7 +13,8 @@ POLL_SECONDS = 2
 
 
 def main() -> None:
-    """Serve until stopped; one run at a time in this process."""
+    """Mend what a dead runner left, then serve until stopped; one run at a time."""
+    reap()
     serve(
         nightly_deployment(load_settings()),
         pause_on_shutdown=False,  # a stop for the day must not cancel the night

@@ -7,12 +7,11 @@ from uuid import UUID
 from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
-from prefect.client.schemas.objects import DeploymentStatus, FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed, Scheduled
 
-DEPLOYMENT = "nightly"
-FLOW = "nightly-training"
-TAG = "tripadvance"
+from flows.names import DEPLOYMENT, FLOW, TAG
+
 MAX_STARTS = 3
 _ALIVE = ["RUNNING", "PENDING", "CANCELLING"]
 
@@ -50,17 +49,6 @@ def flow_run(run_id: UUID) -> FlowRun:
     """Return a run as the server knows it now."""
     with get_client(sync_client=True) as client:
         return client.read_flow_run(run_id)
-
-
-def deployment_is_ready() -> bool:
-    """Tell whether a runner serves the nightly deployment now."""
-    with get_client(sync_client=True) as client:
-        deployments = client.read_deployments(
-            deployment_filter=DeploymentFilter.model_validate(
-                {"name": {"any_": [DEPLOYMENT]}}
-            )
-        )
-    return any(d.status is DeploymentStatus.READY for d in deployments)
 
 
 def chain_runs(chain: str) -> list[FlowRun]:

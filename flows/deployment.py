@@ -10,7 +10,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from flows.control import DEPLOYMENT, TAG
+from flows.names import DEPLOYMENT, TAG
 from flows.training import nightly_training
 from tripadvance_core.settings import Settings
 

@@ -8,6 +8,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.control import submit_next
+from flows.names import FLOW
 from flows.tasks import PrefectSteps, services
 from tripadvance_core.domain.times import utc_now
 from tripadvance_core.services.claims import PartitionRequest
@@ -21,7 +22,7 @@ def _run_name() -> str:
     return f"{day} · partition {runtime.flow_run.parameters['partition_number']}"
 
 
-@flow(name="nightly-training", flow_run_name=_run_name)
+@flow(name=FLOW, flow_run_name=_run_name)
 def nightly_training(
     ignore_window: bool = False,
     min_partition_bytes: Annotated[int | None, Field(ge=1)] = None,

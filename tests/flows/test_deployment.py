@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.control import DEPLOYMENT, TAG
 from flows.deployment import nightly_deployment
+from flows.names import DEPLOYMENT, TAG
 from flows.training import nightly_training
 from tripadvance_core.settings import load_settings
 
