@@ -181,13 +181,19 @@ def prefect_script(installation: Any, script: str) -> str:
     ).stdout
 
 
-def test_child_that_dies_is_restarted_and_said_so(running: Any) -> None:
-    web = children(running)["web"]
-    web.send_signal(signal.SIGKILL)
-    running.wait_for_output("App ended")
-
-    give_up_at = time.monotonic() + 90
-    while not answers(f"{running.web_url}/healthz"):
+@pytest.mark.parametrize(
+    ("child", "said", "path"),
+    [("web", "App ended", "web_url"), ("server", "Prefect ended", "prefect_url")],
+)
+def test_child_that_dies_is_restarted_and_said_so(
+    running: Any, child: str, said: str, path: str
+) -> None:
+    killed = children(running)[child]
+    killed.send_signal(signal.SIGKILL)
+    running.wait_for_output(said)
+    give_up_at = time.monotonic() + 120
+    while not answers(getattr(running, path)):
         assert time.monotonic() < give_up_at, running.output
         time.sleep(0.5)
-    assert children(running)["web"].pid != web.pid
+    assert children(running)[child].pid != killed.pid
+    assert running.up.poll() is None
