@@ -44,6 +44,10 @@ def test_report_of_an_idle_night_says_how_much_is_missing(
     assert f"{missing / 1000:.1f} kB" in report.headline
 
 
+def test_report_of_an_empty_night_says_that_nothing_waits(house: Any) -> None:
+    assert NightReport(house.run(), "en").headline == "Nothing waits, nothing done."
+
+
 @pytest.mark.parametrize("state", list(NightState))
 def test_every_end_of_a_night_has_a_headline(state: NightState, house: Any) -> None:
     result = NightResult(state)

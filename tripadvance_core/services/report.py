@@ -21,15 +21,17 @@ class NightReport:
     @property
     def headline(self) -> str:
         """One sentence: how the run ended."""
-        result = self._result
-        if result.choice is not None and not result.trained:
-            return self._say(
-                result.state,
-                missing=self._size(result.choice.missing_bytes),
-                waiting=result.choice.waiting_files,
-                settling=result.choice.settling_files,
-            )
-        return self._say(result.state)
+        choice = self._result.choice
+        if choice is None or self._result.trained:
+            return self._say(self._result.state)
+        if not choice.waiting_files:
+            return self._say("NOTHING_WAITS")
+        return self._say(
+            self._result.state,
+            missing=self._size(choice.missing_bytes),
+            waiting=self._number(choice.waiting_files),
+            settling=self._number(choice.settling_files),
+        )
 
     def facts(self) -> list[Fact]:
         """Label and value of everything worth telling, in reading order."""
