@@ -122,12 +122,13 @@ def flow_process(up: Any) -> psutil.Process | None:
 def kill_during(step: str, up: Any, services: Services) -> None:
     """Kill the flow run's process while ``step`` is under way."""
     give_up_at = time.monotonic() + 120
+    process = None
     while True:
         assert time.monotonic() < give_up_at, up.output
         run = services.claims.unfinished()
-        if run is not None and set(run.steps) == FINISHED_BEFORE[step]:
-            process = flow_process(up)
-            assert process is not None
+        if run is not None:
+            process = process or flow_process(up)
+        if process and run and set(run.steps) == FINISHED_BEFORE[step]:
             process.send_signal(signal.SIGSTOP)
             run = services.training.run(run.id)
             assert set(run.steps) == FINISHED_BEFORE[step], "the step was too short"
