@@ -7,6 +7,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from filelock import FileLock, Timeout
 
@@ -79,8 +80,11 @@ def _start(services: Services, supervisor: Supervisor) -> None:
         "deployments.web",
         ready=lambda: _answers(f"{settings.web_url}/healthz"),
     )
+    since = services.clock()
     runner = child(
-        "Runner", "deployments.runner", ready=lambda: _serves_the_night(settings)
+        "Runner",
+        "deployments.runner",
+        ready=lambda: _serves_the_night(settings, since),
     )
     supervisor.add(server)
     supervisor.add(web)
@@ -158,10 +162,14 @@ def _answers(url: str) -> bool:
     return _get(url) is not None
 
 
-def _serves_the_night(settings: Settings) -> bool:
-    """Tell whether Prefect knows of a runner that serves the nightly deployment."""
+def _serves_the_night(settings: Settings, since: datetime) -> bool:
+    """Tell whether a runner has asked for the deployment's work since then.
+
+    The deployment's status will not do: it stays READY for a while after a runner died.
+    """
     answer = _get(f"{settings.prefect_url}/api/deployments/name/{FLOW}/{DEPLOYMENT}")
-    return answer is not None and json.loads(answer)["status"] == "READY"
+    asked_at = json.loads(answer)["last_polled"] if answer else None
+    return asked_at is not None and datetime.fromisoformat(asked_at) >= since
 
 
 def _get(url: str) -> bytes | None:
