@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from deployments.console import Console
 from tripadvance_core.bootstrap import Services
+from tripadvance_core.domain.entities import TrainingRun
 from tripadvance_core.services.night import NightOrder, NightResult
 from tripadvance_core.services.report import NightReport
 
@@ -78,15 +79,15 @@ def _night(results: list[NightResult]) -> dict[str, Any]:
     last = results[-1]
     return {
         "outcome": last.state,
-        "partitions": [_partition(result) for result in results if result.run],
+        "partitions": [
+            _partition(result, run) for result in results if (run := result.run)
+        ],
         "waiting_files": last.choice.waiting_files if last.choice else None,
         "missing_bytes": last.choice.missing_bytes if last.choice else None,
     }
 
 
-def _partition(result: NightResult) -> dict[str, Any]:
-    run, model = result.run, result.model
-    assert run is not None  # noqa: S101 - only results with a run come here
+def _partition(result: NightResult, run: TrainingRun) -> dict[str, Any]:
     document: dict[str, Any] = {
         "outcome": result.state,
         "number": run.number,
@@ -94,6 +95,6 @@ def _partition(result: NightResult) -> dict[str, Any]:
         "upload_ids": list(run.upload_ids),
         "steps": run.steps,
     }
-    if model is not None:
-        document["model"] = model.model_dump(mode="json", exclude={"files"})
+    if result.model is not None:
+        document["model"] = result.model.model_dump(mode="json", exclude={"files"})
     return document

@@ -42,14 +42,12 @@ def read_history(store: Repositories, objects: ObjectStore, token: str) -> Histo
         )
         if upload.cleaned is not None
     ]
-    frames = (read_cleaned(objects, upload) for upload in uploads)
+    frames = (
+        pd.read_parquet(io.BytesIO(load_file(objects, upload.cleaned)))
+        for upload in uploads
+        if upload.cleaned is not None
+    )
     return History(uploads, join_distinct(frames))
-
-
-def read_cleaned(objects: ObjectStore, upload: Upload) -> pd.DataFrame:
-    """Read the cleaned rows of one upload, proven by their checksum."""
-    assert upload.cleaned is not None  # noqa: S101 - the callers have checked
-    return pd.read_parquet(io.BytesIO(load_file(objects, upload.cleaned)))
 
 
 def to_parquet(frame: pd.DataFrame) -> bytes:

@@ -29,7 +29,6 @@ _ABOUT_THE_ROW = ("sheet_row", "row_hash", "reserved")
 _NOT_FURTHER = {"date", "price", *_ABOUT_THE_ROW, *_NUMBERS, *_CATEGORIES}
 
 _EPOCH = pd.Timestamp("2000-01-01")
-_ONE_DAY = pd.Timedelta(days=1)
 
 # A further column is a number where all but stray values read as numbers.
 _NUMBER_SHARE = 0.95
