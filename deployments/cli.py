@@ -168,6 +168,7 @@ def check(
             console,
             files,
             _mapping(**reading),
+            owner=OWNER,
             name=name,
             with_rows=with_rows,
         )
@@ -189,6 +190,54 @@ def ingest(
             services, console, files, _mapping(**reading), owner=OWNER
         )
     sys.exit(0 if all_taken else 1)
+
+
+@main.command()
+@common_options
+def uploads(data_dir: Path | None, as_json: bool) -> None:
+    """List the files that were taken in, and where each of them stands."""
+    from deployments.uploads import list_uploads
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        list_uploads(services, console)
+
+
+@main.command()
+@click.argument("upload")
+@click.option("--reason", required=True, help="Why.")
+@common_options
+def release(upload: str, reason: str, data_dir: Path | None, as_json: bool) -> None:
+    """Let UPLOAD (id), which is held, wait for the next night."""
+    from deployments.uploads import release_upload
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        release_upload(services, console, upload, by=OWNER, reason=reason)
+
+
+@main.command()
+@click.argument("upload")
+@click.option("--reason", required=True, help="Why.")
+@common_options
+def withdraw(upload: str, reason: str, data_dir: Path | None, as_json: bool) -> None:
+    """Take UPLOAD (id) out of every training to come."""
+    from deployments.uploads import withdraw_upload
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        withdraw_upload(services, console, upload, by=OWNER, reason=reason)
+
+
+@main.command()
+@click.argument("upload")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT"
+)
+@common_options
+def refused(upload: str, output: Path, data_dir: Path | None, as_json: bool) -> None:
+    """Write the refused rows of UPLOAD (id) to OUT (.xlsx), each with the reason."""
+    from deployments.uploads import write_refused_rows
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        write_refused_rows(services, console, upload, output)
 
 
 @main.command()

@@ -6,10 +6,11 @@ from typing import Any
 
 from deployments.console import Console, explain
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.domain.entities import ColumnMapping, Evidence
 from tripadvance_core.errors import Conflict, Refused
 from tripadvance_core.services.uploads import FileCheck, Verdict
-from tripadvance_core.tabular.intake import FareTable, RefusedRow
+from tripadvance_core.tabular.jobs import CleanFares
+from tripadvance_core.tabular.notes import RefusedRow
 
 SHOWN_REFUSALS = 20
 
@@ -34,13 +35,16 @@ def check_files(
     files: Iterable[Path],
     mapping: ColumnMapping,
     *,
+    owner: str,
     name: str | None,
     with_rows: bool,
 ) -> bool:
     """Check each file and print its verdict; False if any is refused."""
     usable = True
     for path in files:
-        check = services.uploads.check(read_file(path), name or path.name, mapping)
+        check = services.uploads.check(
+            read_file(path), name or path.name, mapping, owner=owner
+        )
         usable &= check.verdict is not Verdict.REJECT
         _print_check(console, path, check, with_rows=with_rows)
     return usable
@@ -87,8 +91,8 @@ def predict_file(
         mapping,
         file_type=output.suffix.lower().removeprefix("."),
     )
-    _write_file(output, result.content)
-    predicted, refused = len(result.table.rows), result.table.refused
+    write_file(output, result.content)
+    predicted, refused = result.trips.rows_kept, result.trips.refused
     console.say(
         "PREDICTED",
         predicted=predicted,
@@ -102,14 +106,14 @@ def predict_file(
             "file": str(path),
             "output": str(output),
             "model_id": result.model.id,
-            "rows_total": result.table.rows_total,
+            "rows_total": result.trips.rows_total,
             "rows_predicted": predicted,
             "rejected": [_refusal(row, console) for row in refused],
         }
     )
 
 
-def _write_file(output: Path, content: bytes) -> None:
+def write_file(output: Path, content: bytes) -> None:
     """Write all of a file or nothing."""
     partial = output.with_name(f".{output.name}.part")
     try:
@@ -130,42 +134,65 @@ def _print_check(
     with_rows: bool = False,
     **more: Any,
 ) -> None:
-    table, refusal = check.table, check.refusal
-    refused = table.refused if table else ()
+    fares, refusal = check.fares, check.refusal
     document: dict[str, Any] = {
         "file": str(path),
         "verdict": check.verdict,
-        "reason": refusal.code if refusal else None,
-        "rows_total": table.rows_total if table else 0,
-        "rows_kept": len(table.rows) if table else 0,
-        "rejected": [_refusal(row, console) for row in refused],
-        "warnings": [str(warning) for warning in table.warnings] if table else [],
+        "reason": check.reason,
+        "rows_total": fares.rows_total if fares else 0,
+        "rows_kept": fares.rows_kept if fares else 0,
+        "rejected": [_refusal(row, console) for row in fares.refused] if fares else [],
+        "warnings": [str(warning) for warning in fares.warnings] if fares else [],
+        "folded": [vars(name) for name in fares.folded] if fares else [],
+        "evidence": [_evidence(found, console) for found in check.evidence],
         **more,
     }
     if refusal:
         document["message"] = explain(refusal, console)
     if with_rows:
-        document["rows"] = _core_rows(table) if table else []
+        document["rows"] = _core_rows(fares) if fares else []
     console.document(document)
     _print_verdict(console, path, check)
 
 
 def _print_verdict(console: Console, path: Path, check: FileCheck) -> None:
-    table, refusal = check.table, check.refusal
+    fares, refusal = check.fares, check.refusal
     if refusal is not None:
         console.say("FILE_REFUSED", file=path.name, reason=explain(refusal, console))
-    if table is None:
+    if fares is None:
         return
     console.say(
         "FILE_READ",
         file=path.name,
-        total=table.rows_total,
-        kept=len(table.rows),
-        refused=len(table.refused),
+        total=fares.rows_total,
+        kept=fares.rows_kept,
+        refused=len(fares.refused),
     )
-    _print_refusals(console, table.refused)
-    for warning in table.warnings:
+    _print_refusals(console, fares.refused)
+    for warning in fares.warnings:
         console.line(f"  {warning.sentence(console.language)}")
+    _print_folded(console, fares)
+    if check.evidence:
+        console.say("FILE_HELD")
+        for found in check.evidence:
+            console.line(f"  {found.sentence(console.language)}")
+
+
+def _print_folded(console: Console, fares: CleanFares) -> None:
+    """Tell which spellings became one name, a line for each name."""
+    spellings: dict[str, set[str]] = {}
+    for name in fares.folded:
+        spellings.setdefault(name.canonical, set()).add(name.spelled)
+    for canonical, spelled in sorted(spellings.items()):
+        console.say("NAMES_FOLDED", spelled=", ".join(sorted(spelled)), name=canonical)
+
+
+def _evidence(found: Evidence, console: Console) -> dict[str, Any]:
+    return {
+        "code": found.code,
+        "details": found.details,
+        "message": found.sentence(console.language),
+    }
 
 
 def _print_refusals(console: Console, refused: Sequence[RefusedRow]) -> None:
@@ -184,8 +211,8 @@ def _refusal(row: RefusedRow, console: Console) -> dict[str, Any]:
     }
 
 
-def _core_rows(table: FareTable) -> list[list[Any]]:
-    rows = table.rows
+def _core_rows(fares: CleanFares) -> list[list[Any]]:
+    rows = fares.rows()
     days = rows["date"].dt.strftime("%Y-%m-%d")
     columns = ("start_city", "end_city", "airline", "duration_minutes", "price")
     return [

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     lease_seconds: float = Field(default=60, ge=1)
 
+    # Reading files
+    reader_memory_mb: int = Field(default=4096, ge=256)
+
     # The model
     seed: int = 7
     threads: int = Field(default_factory=spare_cores, ge=1)

@@ -41,7 +41,7 @@ def test_rows_keep_their_order_and_unreadable_ones_stay_empty(reigning: Any) -> 
     result, rows = predict(reigning)
     assert [row["note"] for row in rows] == ["first", "no year", "last"]
     assert [bool(row["predicted_price"]) for row in rows] == [True, False, True]
-    assert [refused.row for refused in result.table.refused] == [3]
+    assert [refused.row for refused in result.trips.refused] == [3]
 
 
 def test_price_lies_in_its_range_and_names_its_model(reigning: Any) -> None:

@@ -2,13 +2,14 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.domain.promotion import PromotionDecision
 from tripadvance_core.domain.times import Moment
+from tripadvance_core.messages import Language, sentence
 
 
 class Value(BaseModel):
@@ -65,13 +66,23 @@ class ColumnMapping(Value):
 
     ``headers`` gives the file's header for a canonical column; ``quote_date`` is
     the day on which the fares were seen, for files that count the days to
-    departure from it.
+    departure from it. ``aliases`` gives the canonical column of headers that the
+    owner has mapped in earlier files; a file may lack them.
     """
 
     headers: dict[str, str] = Field(default_factory=dict)
+    aliases: dict[str, str] = Field(default_factory=dict)
     currency: str | None = None
     sheet: str | None = None
     quote_date: date | None = None
+
+
+class ColumnAlias(Entity):
+    """A header that one person has mapped once, and means from then on."""
+
+    owner: str
+    header: str
+    column: str
 
 
 class Claim(Value):
@@ -81,8 +92,32 @@ class Claim(Value):
     run_id: str
 
 
+class Evidence(Value):
+    """Something that speaks against a file: a message code and its figures."""
+
+    code: str
+    details: dict[str, Any] = Field(default_factory=dict)
+
+    def sentence(self, language: Language) -> str:
+        """Say what speaks against the file, with its figures."""
+        return sentence(self.code, language, **self.details)
+
+
+class Intervention(Value):
+    """What a person did about an upload, and why."""
+
+    action: Literal["released", "withdrawn"]
+    by: str
+    reason: str
+    at: Moment
+
+
 class Upload(Entity):
-    """One uploaded file. The id is taken from its bytes: same bytes, same upload."""
+    """One uploaded file. The id is taken from its bytes: same bytes, same upload.
+
+    ``cleaned`` holds its usable rows; it is there from the moment the file was taken
+    in, unless the file was refused. ``evidence`` tells why it was held.
+    """
 
     name: str
     owner: str
@@ -94,6 +129,8 @@ class Upload(Entity):
     rows_kept: int = 0
     reason: str | None = None
     warnings: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    intervention: Intervention | None = None
     claim: Claim | None = None
     cleaned: StoredFile | None = None
     trained_in: str | None = None
@@ -150,6 +187,8 @@ class ModelVersion(Entity):
     ``MASTER`` and ``role`` are copies derived from the MASTER pointer and are
     repaired from it. ``rival_id`` is the MASTER whose predictions stand beside the
     model's own in ``predictions``; None where the baseline was the rival.
+    ``withdrawn_upload_ids`` are those of its uploads that were withdrawn after it was
+    trained on them.
     """
 
     number: int
@@ -161,6 +200,7 @@ class ModelVersion(Entity):
     predictions: StoredFile
     currency: str
     upload_ids: tuple[str, ...]
+    withdrawn_upload_ids: tuple[str, ...] = ()
     training_rows: int
     holdout_rows: int
     features: tuple[str, ...]

@@ -1,6 +1,5 @@
 """Every cleaned row that a model may see: what to train on, what to score on."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,9 +7,11 @@ from functools import cached_property
 import pandas as pd
 
 from tripadvance_core.domain.entities import Upload, UploadStatus
+from tripadvance_core.errors import NotFound
 from tripadvance_core.services.uploads import OLDEST_FIRST
 from tripadvance_core.storage.objects import ObjectStore, load_file
 from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.tabular.jobs import from_parquet
 from tripadvance_core.tabular.joining import RESERVED, join_distinct
 
 
@@ -34,24 +35,24 @@ class History:
 
 def read_history(store: Repositories, objects: ObjectStore, token: str) -> History:
     """Read all trained uploads and those claimed under ``token``, oldest first."""
-    uploads = [
-        upload
-        for upload in store.uploads.select(
-            {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]},
-            order=OLDEST_FIRST,
-        )
-        if upload.cleaned is not None
-    ]
-    frames = (
-        pd.read_parquet(io.BytesIO(load_file(objects, upload.cleaned)))
-        for upload in uploads
-        if upload.cleaned is not None
+    uploads = store.uploads.select(
+        {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]},
+        order=OLDEST_FIRST,
     )
+    frames = (read_rows(objects, upload) for upload in uploads)
     return History(uploads, join_distinct(frames))
 
 
-def to_parquet(frame: pd.DataFrame) -> bytes:
-    """Write a frame so that the same rows give the same bytes."""
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
+def read_rows(objects: ObjectStore, upload: Upload) -> pd.DataFrame:
+    """Read the usable rows of an upload, as they were found when it was taken in.
+
+    Raises
+    ------
+    NotFound
+        ``OBJECT_NOT_FOUND`` where they are gone.
+    Corrupted
+        ``CHECKSUM_MISMATCH`` where they have changed.
+    """
+    if upload.cleaned is None:
+        raise NotFound("OBJECT_NOT_FOUND", key=upload.id)
+    return from_parquet(load_file(objects, upload.cleaned))

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.errors import NotFound
+from tripadvance_core.services.reading import FileReader
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.settings import Settings
-from tripadvance_core.tabular.intake import FareTable, read_fares
-from tripadvance_core.tabular.writing import write_predictions
+from tripadvance_core.tabular.jobs import CleanFares
 
 
 @dataclass(frozen=True)
@@ -18,14 +16,14 @@ class PredictedFile:
 
     content: bytes
     model: ModelVersion
-    table: FareTable
+    trips: CleanFares
 
 
 class PredictionService:
     """Asks MASTER for prices."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
-        self._settings = settings
+        self._reader = FileReader(settings)
         self._registry = registry
 
     def predict_file(
@@ -48,11 +46,11 @@ class PredictionService:
         model = self._registry.master()
         if model is None:
             raise NotFound("NO_MASTER")
-        table = read_fares(
-            content, name, mapping, self._settings.base_currency, price_required=False
+        trips = self._reader.trips(content, name, mapping)
+        rows = trips.rows()
+        prices = self._registry.load(model).predict(rows)
+        by_row = prices.assign(sheet_row=rows["sheet_row"], model_id=model.id)
+        written = self._reader.with_predictions(
+            content, name, mapping, by_row, file_type
         )
-        prices = self._registry.load(model).predict(table.rows)
-        by_row = prices.set_index(pd.Index(table.rows["sheet_row"], name="sheet_row"))
-        by_row["model_id"] = model.id
-        written = write_predictions(table.original, by_row, file_type)
-        return PredictedFile(written, model, table)
+        return PredictedFile(written, model, trips)

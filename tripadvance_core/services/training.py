@@ -6,7 +6,6 @@ commits under the lease token of its run only.
 """
 
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,19 +33,20 @@ from tripadvance_core.domain.promotion import (
     decide,
 )
 from tripadvance_core.domain.times import Clock, to_text
-from tripadvance_core.errors import Conflict, FileRefused, LeaseLost
+from tripadvance_core.errors import Conflict, Corrupted, LeaseLost, NotFound
 from tripadvance_core.learning.evaluation import groups_of, route_median_baseline
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import TrainingParameters, fit
-from tripadvance_core.services.history import History, read_history, to_parquet
+from tripadvance_core.services.history import History, read_history, read_rows
 from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.review import Review
 from tripadvance_core.services.uploads import OLDEST_FIRST
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.intake import FareTable, read_fares
-from tripadvance_core.tabular.joining import RESERVED, ROW_HASH, with_identity
+from tripadvance_core.tabular.jobs import from_parquet, to_parquet
+from tripadvance_core.tabular.joining import RESERVED, ROW_HASH
 
 OnRound = Callable[[int, int], None]
 """Told after every boosting round: how many are done, of how many."""
@@ -75,6 +75,7 @@ class TrainingService:
         self._store = Repositories(database)
         self._objects = objects
         self._registry = registry
+        self._review = Review(database, objects, clock)
         self._clock = clock
 
     def run(self, run_id: str) -> TrainingRun:
@@ -91,15 +92,15 @@ class TrainingService:
         return runs[0] if runs else None
 
     def preprocess(self, run_id: str, token: str) -> None:
-        """Clean every file of the partition into Parquet, each on its own.
+        """Prove that the rows of every file of the partition are there and sound.
 
-        A file that cannot be read any more is held; the others go on.
+        A file whose rows are lost or damaged is held; the others go on.
         """
         with self._step(run_id, token, "preprocess") as result:
             if result is None:
                 return
             uploads = self._claimed_uploads(token)
-            cleaned = [f for u in uploads if (f := self._clean(u, token)) is not None]
+            cleaned = [f for u in uploads if (f := self._rows(u, token)) is not None]
             result["files"] = len(cleaned)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
             result["rows_kept"] = sum(len(frame) for frame in cleaned)
@@ -144,6 +145,8 @@ class TrainingService:
             result["upload_ids"] = [upload.id for upload in history.uploads]
             result["training_rows"] = len(history.training)
             result["holdout_rows"] = len(history.holdout)
+            profile = self._review.keep_profile(run_id, history.rows)
+            result["profile"] = profile.model_dump(mode="json")
 
     def save(self, run_id: str, token: str) -> None:
         """Score challenger and rival on the reserved rows and register the model."""
@@ -212,27 +215,14 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _clean(self, upload: Upload, token: str) -> pd.DataFrame | None:
+    def _rows(self, upload: Upload, token: str) -> pd.DataFrame | None:
+        """Return the rows of an upload; without them, or damaged, it is held."""
         try:
-            table = self._read(upload)
-        except FileRefused as refusal:
-            held = {"status": UploadStatus.HELD, "reason": refusal.code, "claim": None}
+            return read_rows(self._objects, upload)
+        except (NotFound, Corrupted) as loss:
+            held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
             self._change_claimed(upload, token, held)
             return None
-        frame = with_identity(table.rows)
-        cleaned = store_file(
-            self._objects, f"cleaned/{upload.id}.parquet", to_parquet(frame)
-        )
-        self._change_claimed(
-            upload, token, {"cleaned": cleaned.model_dump(mode="json")}
-        )
-        return frame
-
-    def _read(self, upload: Upload) -> FareTable:
-        raw = load_file(self._objects, upload.raw)
-        return read_fares(
-            raw, upload.name, upload.mapping, self._settings.base_currency
-        )
 
     def _history(self, token: str) -> History:
         return read_history(self._store, self._objects, token)
@@ -303,9 +293,7 @@ class TrainingService:
 
     def _decide(self, version: ModelVersion) -> PromotionDecision:
         """Decide on the stored predictions, proven by their checksum."""
-        scores = pd.read_parquet(
-            io.BytesIO(load_file(self._objects, version.predictions))
-        )
+        scores = from_parquet(load_file(self._objects, version.predictions))
         panel = Panel(
             actual=scores["actual"].to_numpy(float),
             challenger=scores["challenger"].to_numpy(float),

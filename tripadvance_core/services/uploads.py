@@ -4,23 +4,32 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Literal
 
 from tripadvance_core.domain.entities import (
     ColumnMapping,
+    Evidence,
+    Intervention,
+    ModelVersion,
     Upload,
     UploadStatus,
 )
 from tripadvance_core.domain.times import Clock
-from tripadvance_core.errors import AlreadyExists, FileRefused
+from tripadvance_core.errors import AlreadyExists, Conflict, FileRefused, NotFound
+from tripadvance_core.messages import Language
+from tripadvance_core.services.aliases import Aliases
+from tripadvance_core.services.reading import FileReader
+from tripadvance_core.services.review import Review
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database, Order
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.intake import FareTable, read_fares
+from tripadvance_core.tabular.jobs import CleanFares
 
 OLDEST_FIRST: Order = (("uploaded_at", 1),)
 UNUSED = [UploadStatus.REJECTED, UploadStatus.HELD, UploadStatus.WITHDRAWN]
 """Uploads that no model has seen or will see: their bytes may be handed in again."""
+HELD_FOR_REVIEW = "CONTRADICTS_HISTORY"
 
 
 class Verdict(StrEnum):
@@ -33,18 +42,33 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What a file holds: a table of fares, or why it is refused."""
+    """What a file holds: fares, or why it is refused; and what speaks against it."""
 
     name: str
-    table: FareTable | None
+    fares: CleanFares | None
     refusal: FileRefused | None = None
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """Whether all, some or none of the file can be used."""
-        if self.table is None:
+        if self.fares is None:
             return Verdict.REJECT
-        return Verdict.PARTIAL if self.table.refused else Verdict.ACCEPT
+        return Verdict.PARTIAL if self.fares.refused else Verdict.ACCEPT
+
+    @property
+    def status(self) -> UploadStatus:
+        """Where an upload of this file begins."""
+        if self.fares is None:
+            return UploadStatus.REJECTED
+        return UploadStatus.HELD if self.evidence else UploadStatus.PENDING
+
+    @property
+    def reason(self) -> str | None:
+        """Why the file does not wait for a night, if it does not."""
+        if self.refusal is not None:
+            return self.refusal.code
+        return HELD_FOR_REVIEW if self.evidence else None
 
 
 class UploadService:
@@ -57,25 +81,32 @@ class UploadService:
         objects: ObjectStore,
         clock: Clock,
     ) -> None:
-        self._settings = settings
         self._store = Repositories(database)
         self._objects = objects
         self._clock = clock
+        self._reader = FileReader(settings)
+        self._review = Review(database, objects, clock)
+        self._aliases = Aliases(database)
 
-    def check(self, content: bytes, name: str, mapping: ColumnMapping) -> FileCheck:
+    def check(
+        self, content: bytes, name: str, mapping: ColumnMapping, *, owner: str
+    ) -> FileCheck:
         """Read a file without keeping anything."""
+        known = self._aliases.added_to(mapping, owner)
         try:
-            table = read_fares(content, name, mapping, self._settings.base_currency)
+            fares = self._reader.fares(content, name, known)
         except FileRefused as refusal:
-            return FileCheck(name, table=None, refusal=refusal)
-        return FileCheck(name, table=table)
+            return FileCheck(name, fares=None, refusal=refusal)
+        return FileCheck(name, fares, evidence=self._review.evidence(fares.rows()))
 
     def ingest(
         self, content: bytes, name: str, mapping: ColumnMapping, *, owner: str
     ) -> tuple[Upload, FileCheck]:
         """Check a file and keep it, refused or not; return its record.
 
-        The bytes are stored before the record, so that a record always has them.
+        Its bytes and its usable rows are stored before the record, so that a record
+        always has them. A file that contradicts the history is held for a person to
+        release or withdraw.
 
         Raises
         ------
@@ -88,25 +119,85 @@ class UploadService:
         former = self._store.uploads.find(upload_id)
         if former is not None and former.status not in UNUSED:
             raise _already_uploaded(former)
-        check = self.check(content, name, mapping)
-        upload = Upload(
-            id=upload_id,
-            name=name,
-            owner=owner,
-            raw=store_file(self._objects, f"raw/{digest}", content),
-            mapping=mapping,
-            status=UploadStatus.PENDING if check.table else UploadStatus.REJECTED,
-            uploaded_at=self._clock(),
-            rows_total=check.table.rows_total if check.table else 0,
-            rows_kept=len(check.table.rows) if check.table else 0,
-            reason=check.refusal.code if check.refusal else None,
-            warnings=tuple(str(w) for w in check.table.warnings) if check.table else (),
-        )
+        mapping = self._aliases.added_to(mapping, owner)
+        check = self.check(content, name, mapping, owner=owner)
+        upload = self._record(upload_id, digest, content, mapping, check, owner)
         if former is None:
             self._add(upload)
         else:
             self._replace(former, upload)
+        if check.fares is not None:
+            self._aliases.remember(mapping, owner)
         return upload, check
+
+    def find(self, upload_id: str) -> Upload:
+        """Return an upload by its id or the beginning of it.
+
+        Raises
+        ------
+        NotFound
+            ``UPLOAD_NOT_FOUND`` where none, or more than one, begins so.
+        """
+        begins = [u for u in self.all() if upload_id and u.id.startswith(upload_id)]
+        if len(begins) != 1:
+            raise NotFound("UPLOAD_NOT_FOUND", upload=upload_id)
+        return begins[0]
+
+    def release(self, upload_id: str, *, by: str, reason: str) -> Upload:
+        """Let a held upload wait for the next night, whatever speaks against it.
+
+        Raises
+        ------
+        Conflict
+            ``UPLOAD_NOT_HELD``.
+        """
+        upload = self.find(upload_id)
+        if upload.status is not UploadStatus.HELD or upload.cleaned is None:
+            raise Conflict("UPLOAD_NOT_HELD", name=upload.name)
+        changes = {"status": UploadStatus.PENDING, "reason": None}
+        return self._intervene(upload, "released", changes, by, reason)
+
+    def withdraw(self, upload_id: str, *, by: str, reason: str) -> Upload:
+        """Take an upload out of every training to come, and mark what learned from it.
+
+        Its bytes are kept, so that it can be handed in again.
+
+        Raises
+        ------
+        Conflict
+            ``UPLOAD_IN_TRAINING`` while a run works on it, ``UPLOAD_WITHDRAWN`` when
+            that has been done before.
+        """
+        upload = self.find(upload_id)
+        if upload.status is UploadStatus.WITHDRAWN:
+            raise Conflict("UPLOAD_WITHDRAWN", name=upload.name)
+        changes = {"status": UploadStatus.WITHDRAWN, "reason": None}
+        withdrawn = self._intervene(upload, "withdrawn", changes, by, reason)
+        for model in self.models_trained_on(upload.id):
+            marked = {*model.withdrawn_upload_ids, upload.id}
+            self._store.models.change(
+                {"_id": model.id}, {"withdrawn_upload_ids": sorted(marked)}
+            )
+        return withdrawn
+
+    def models_trained_on(self, upload_id: str) -> list[ModelVersion]:
+        """Return the models that have learned from an upload, first one first."""
+        models = self._store.models.select(order=[("number", 1)])
+        return [model for model in models if upload_id in model.upload_ids]
+
+    def refusals_report(self, upload_id: str, language: Language) -> bytes:
+        """Return a workbook of the refused rows of an upload.
+
+        Raises
+        ------
+        FileRefused
+            Where the file as a whole was refused.
+        """
+        upload = self.find(upload_id)
+        content = load_file(self._objects, upload.raw)
+        return self._reader.refusals_report(
+            content, upload.name, upload.mapping, language
+        )
 
     def waiting(self) -> Sequence[Upload]:
         """Return the uploads that wait for a night, oldest first."""
@@ -119,7 +210,7 @@ class UploadService:
         return self._store.uploads.select(order=OLDEST_FIRST)
 
     def verify_all(self) -> None:
-        """Prove that every file ever taken in is still there, byte for byte.
+        """Prove that every file ever taken in, and its rows, are there, byte for byte.
 
         Raises
         ------
@@ -130,6 +221,59 @@ class UploadService:
         """
         for upload in self.all():
             load_file(self._objects, upload.raw)
+            if upload.cleaned is not None:
+                load_file(self._objects, upload.cleaned)
+
+    def _record(
+        self,
+        upload_id: str,
+        digest: str,
+        content: bytes,
+        mapping: ColumnMapping,
+        check: FileCheck,
+        owner: str,
+    ) -> Upload:
+        upload = Upload(
+            id=upload_id,
+            name=check.name,
+            owner=owner,
+            raw=store_file(self._objects, f"raw/{digest}", content),
+            mapping=mapping,
+            status=check.status,
+            uploaded_at=self._clock(),
+            reason=check.reason,
+            evidence=check.evidence,
+        )
+        if check.fares is None:
+            return upload
+        rows = check.fares.parquet
+        return upload.model_copy(
+            update={
+                "rows_total": check.fares.rows_total,
+                "rows_kept": check.fares.rows_kept,
+                "warnings": tuple(map(str, check.fares.warnings)),
+                "cleaned": store_file(self._objects, _rows_key(upload_id, rows), rows),
+            }
+        )
+
+    def _intervene(
+        self,
+        upload: Upload,
+        action: Literal["released", "withdrawn"],
+        changes: dict[str, Any],
+        by: str,
+        reason: str,
+    ) -> Upload:
+        """Change an upload that nobody else has changed meanwhile, and say who did."""
+        intervention = Intervention(
+            action=action, by=by, reason=reason, at=self._clock()
+        )
+        changes |= {"intervention": intervention.model_dump(mode="json")}
+        same = {"_id": upload.id, "status": upload.status}
+        claimed = upload.status is UploadStatus.CLAIMED
+        if claimed or not self._store.uploads.change(same, changes):
+            raise Conflict("UPLOAD_IN_TRAINING", name=upload.name)
+        return self._store.uploads.get(upload.id)
 
     def _add(self, upload: Upload) -> None:
         try:
@@ -142,6 +286,11 @@ class UploadService:
         same = {"_id": changes.pop("_id"), "status": former.status}
         if not self._store.uploads.change(same, changes):
             raise _already_uploaded(self._store.uploads.get(upload.id))
+
+
+def _rows_key(upload_id: str, rows: bytes) -> str:
+    """Name rows after their bytes too: another mapping may read another table."""
+    return f"rows/{upload_id}-{hashlib.sha256(rows).hexdigest()[:12]}.parquet"
 
 
 def _already_uploaded(upload: Upload) -> AlreadyExists:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from tripadvance_core.domain.entities import (
+    ColumnAlias,
     Entity,
     MasterPointer,
     ModelVersion,
@@ -67,4 +68,5 @@ class Repositories:
         self.runs = Repository(database, "training_runs", TrainingRun)
         self.models = Repository(database, "models", ModelVersion)
         self.pointers = Repository(database, "pointers", MasterPointer)
+        self.aliases = Repository(database, "column_aliases", ColumnAlias)
         self.promotions = Repository(database, "promotions", Promotion)

@@ -81,7 +81,9 @@ def known_columns(header: Header, mapping: ColumnMapping) -> set[str]:
         for column, text in mapping.headers.items()
         if _places_of(text, header.texts)
     }
-    recognised = {column for text in header.texts if (column := _recognise(text))}
+    recognised = {
+        column for text in header.texts if (column := _recognise(text, mapping.aliases))
+    }
     return mapped | recognised
 
 
@@ -97,7 +99,8 @@ def missing_columns(
 def place_columns(header: Header, mapping: ColumnMapping) -> dict[str, int]:
     """Return the place of each canonical column that the file has.
 
-    The user's mapping goes before recognition, and a plain name before its synonyms.
+    The user's mapping goes before what they mapped earlier, that before the names that
+    are known to all, and a plain name before its synonyms.
 
     Raises
     ------
@@ -113,7 +116,7 @@ def place_columns(header: Header, mapping: ColumnMapping) -> dict[str, int]:
     }
     candidates: dict[str, list[int]] = {}
     for place, text in enumerate(header.texts):
-        column = _recognise(text)
+        column = _recognise(text, mapping.aliases)
         if column and column not in mapped and place not in mapped.values():
             candidates.setdefault(column, []).append(place)
     return mapped | {
@@ -162,7 +165,9 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[a-z]*[$€£₹¥]|[^\W_]+", fold(parted))
 
 
-def _recognise(text: str) -> str | None:
+def _recognise(text: str, aliases: Mapping[str, str]) -> str | None:
+    if fold(text) in aliases:
+        return aliases[fold(text)]
     words = _words(text)
     for end in range(len(words), 0, -1):
         column = _CANONICAL.get("".join(words[:end]))

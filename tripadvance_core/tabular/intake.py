@@ -23,6 +23,7 @@ from tripadvance_core.tabular.joining import RESERVED, ROW_HASH, SHEET_ROW
 from tripadvance_core.tabular.layout import Layout, find_layout
 from tripadvance_core.tabular.names import MAX_LENGTH, REPLACEMENT
 from tripadvance_core.tabular.notes import Note, RefusedRow
+from tripadvance_core.tabular.places import AIRPORTS
 from tripadvance_core.tabular.prices import max_price
 from tripadvance_core.tabular.reading import read_sheets
 from tripadvance_core.tabular.rows import Verdicts, judge, parse_core
@@ -31,8 +32,15 @@ from tripadvance_core.tabular.sheets import RawTable, Sheet
 __all__ = ["FareTable", "Note", "RefusedRow", "read_fares"]
 
 _FRAME_NAMES: Final = {"duration": "duration_minutes"}
-# Names that further columns may not take; the last two are added to kept rows later.
-_RESERVED: Final = (*CORE, *_FRAME_NAMES.values(), SHEET_ROW, ROW_HASH, RESERVED)
+# Names that further columns may not take; some are added to kept rows later.
+_RESERVED: Final = (
+    *CORE,
+    *_FRAME_NAMES.values(),
+    *AIRPORTS.values(),
+    SHEET_ROW,
+    ROW_HASH,
+    RESERVED,
+)
 
 # Half of the flights of a file that counts in minutes last longer than this.
 _USUAL_MINUTES: Final = 30

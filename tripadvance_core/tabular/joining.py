@@ -15,8 +15,7 @@ SHEET_ROW = "sheet_row"
 def with_identity(frame: pd.DataFrame) -> pd.DataFrame:
     """Add each row's identity and whether it is reserved for the holdout."""
     hashes = row_hashes(frame)
-    reserved = hashes.map(is_reserved).astype(bool)
-    return frame.assign(row_hash=hashes, reserved=reserved)
+    return frame.assign(row_hash=hashes, reserved=is_reserved(hashes.to_numpy()))
 
 
 def join_distinct(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -1,38 +1,42 @@
 """Workbooks (.xlsx), read cell by cell with the values that were last computed."""
 
 import io
-import warnings
+import posixpath
 import zipfile
-import zlib
 from collections.abc import Iterator
-from typing import Any
-from xml.etree.ElementTree import ParseError
-from xml.parsers import expat
+from datetime import date
+from typing import Any, Final
+from xml.etree import ElementTree
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.utils.escape import unescape
-from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
 
 from tripadvance_core.errors import FileRefused
-from tripadvance_core.tabular.cells import Cell, is_blank
+from tripadvance_core.tabular.cells import is_blank
+from tripadvance_core.tabular.dates import EXCEL_EPOCH
 from tripadvance_core.tabular.sheets import Row, Sheet
+from tripadvance_core.tabular.workbook_guard import SheetFacts, check_workbook
 
 _ZIP = b"PK"
-_MACROS = "vbaproject.bin"
-# All that openpyxl, zipfile and expat raise on damaged files.
+_WORKBOOK: Final = "xl/workbook.xml"
+_RELATIONS: Final = "xl/_rels/workbook.xml.rels"
+_NO_FACTS = SheetFacts(frozenset(), ())
+_ERROR: Final = "#VALUE!"
+"""Stands for every error: the reader leaves their cells blank."""
+
+_EPOCH_1904 = date(1904, 1, 1)
 _DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
+    CalamineError,
+    ElementTree.ParseError,
+    KeyError,
     OSError,
-    ParseError,
-    RuntimeError,
-    TypeError,
     ValueError,
-    expat.ExpatError,
     zipfile.BadZipFile,
-    zlib.error,
 )
 
 
@@ -42,14 +46,13 @@ def read_workbook(content: bytes) -> list[Sheet]:
     Raises
     ------
     FileRefused
-        ``NOT_XLSX``, ``MACRO``, ``CORRUPT``, or ``EMPTY`` if no sheet has a row.
+        ``NOT_XLSX``, ``EMPTY`` if no sheet has a row, or what
+        ``workbook_guard.check_workbook`` raises.
     """
     if not content.startswith(_ZIP):
         raise FileRefused("NOT_XLSX")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _check_parts(archive)
-            sheets = _read_sheets(content, archive)
+        sheets = list(_read_sheets(content))
     except _DAMAGE as error:
         raise FileRefused("CORRUPT") from error
     if not sheets:
@@ -57,70 +60,71 @@ def read_workbook(content: bytes) -> list[Sheet]:
     return sheets
 
 
-def _check_parts(archive: zipfile.ZipFile) -> None:
-    names = [name.lower() for name in archive.namelist()]
-    if any(name.endswith(_MACROS) for name in names):
-        raise FileRefused("MACRO")
-    if not any(name.startswith("xl/") and name.endswith(".xml") for name in names):
-        raise FileRefused("NOT_XLSX")
+def _read_sheets(content: bytes) -> Iterator[Sheet]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        facts = check_workbook(archive)
+        parts = _parts_of_sheets(archive)
+        epoch = _epoch(archive)
+    workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    for metadata in workbook.sheets_metadata:
+        if metadata.typ is not SheetTypeEnum.WorkSheet:
+            continue
+        numbers, rows = _filled_rows(
+            workbook.get_sheet_by_name(metadata.name),
+            known := facts.get(parts.get(metadata.name, ""), _NO_FACTS),
+        )
+        if rows:
+            yield Sheet(
+                name=metadata.name,
+                row_numbers=numbers,
+                rows=rows,
+                visible=metadata.visible is SheetVisibleEnum.Visible,
+                hidden_rows=known.hidden_rows,
+                epoch=epoch,
+            )
 
 
-def _read_sheets(content: bytes, archive: zipfile.ZipFile) -> list[Sheet]:
-    with warnings.catch_warnings():
-        # openpyxl tells of styles and extensions that it passes over.
-        warnings.filterwarnings("ignore", module="openpyxl")
-        workbook = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheets = [
-            _read_sheet(workbook, sheet, archive)
-            for sheet in workbook.worksheets
-            if isinstance(sheet, ReadOnlyWorksheet)
-        ]
-        workbook.close()
-    return [sheet for sheet in sheets if sheet.rows]
+def _filled_rows(
+    sheet: CalamineSheet, facts: SheetFacts
+) -> tuple[list[int], list[Row]]:
+    """Return the rows that are not blank, and their numbers."""
+    cells: list[list[Any]] = sheet.to_python(skip_empty_area=False)
+    for row, column in facts.error_cells:
+        cells[row - 1][column - 1] = _ERROR
+    filled = [place for place, row in enumerate(cells) if not all(map(is_blank, row))]
+    return [place + 1 for place in filled], [cells[place] for place in filled]
 
 
-def _read_sheet(
-    workbook: Workbook, sheet: ReadOnlyWorksheet, archive: zipfile.ZipFile
-) -> Sheet:
-    # Some programs write a size that is wrong; only the cells themselves count.
-    sheet.reset_dimensions()
-    values: Iterator[tuple[Any, ...]] = sheet.values
-    numbers: list[int] = []
-    rows: list[Row] = []
-    for number, cells in enumerate(values, start=1):
-        if not all(map(is_blank, cells)):
-            numbers.append(number)
-            rows.append([_decoded(cell) for cell in cells])
-    part: str = sheet._worksheet_path  # type: ignore[attr-defined] # not in the stubs
-    return Sheet(
-        name=sheet.title,
-        row_numbers=numbers,
-        rows=rows,
-        visible=sheet.sheet_state == "visible",
-        hidden_rows=_hidden_rows(archive, part),
-        epoch=workbook.epoch.date(),
-    )
+def _parts_of_sheets(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the part of each sheet by the sheet's name."""
+    targets = {
+        relation.get("Id"): relation.get("Target", "")
+        for relation in _tags(archive, _RELATIONS, "Relationship")
+    }
+    return {
+        sheet.get("name", ""): _part(targets.get(_relation_of(sheet), ""))
+        for sheet in _tags(archive, _WORKBOOK, "sheet")
+    }
 
 
-def _decoded(cell: Cell) -> Cell:
-    """Resolve the escapes of OOXML, such as ``_x000D_``, which openpyxl leaves."""
-    return unescape(cell) if isinstance(cell, str) and "_x" in cell else cell
+def _relation_of(sheet: ElementTree.Element) -> str | None:
+    ids = (value for name, value in sheet.items() if name.endswith("}id"))
+    return next(ids, None)
 
 
-def _hidden_rows(archive: zipfile.ZipFile, part: str) -> frozenset[int]:
-    """Return the numbers of a sheet's hidden rows, which openpyxl's reader drops."""
-    hidden: set[int] = set()
-    number = 0
+def _part(target: str) -> str:
+    return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal number
-        if tag.rpartition(":")[2] == "row":
-            number = int(attributes.get("r", number + 1))
-            if attributes.get("hidden") in ("1", "true"):
-                hidden.add(number)
 
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = start
-    with archive.open(part) as xml:
-        parser.ParseFile(xml)
-    return frozenset(hidden)
+def _epoch(archive: zipfile.ZipFile) -> date:
+    settings = _tags(archive, _WORKBOOK, "workbookPr")
+    since_1904 = any(tag.get("date1904") in ("1", "true") for tag in settings)
+    return _EPOCH_1904 if since_1904 else EXCEL_EPOCH
+
+
+def _tags(
+    archive: zipfile.ZipFile, part: str, name: str
+) -> Iterator[ElementTree.Element]:
+    # The guard has refused entities before, which would make this parser dangerous.
+    tree = ElementTree.fromstring(archive.read(part))  # noqa: S314
+    return (tag for tag in tree.iter() if tag.tag.rpartition("}")[2] == name)

@@ -54,7 +54,7 @@ def write_predictions(
         own = (
             map(_real_cells, original.columns) if original.is_text else original.columns
         )
-        return _write_xlsx(headers, [*own, *added])
+        return write_xlsx(headers, [*own, *added])
     raise Refused("OUTPUT_TYPE", file_type=file_type)
 
 
@@ -84,7 +84,8 @@ def _harmless(text: str) -> str:
     return f"'{text}" if runs and not is_number else text
 
 
-def _write_xlsx(headers: Iterable[str], columns: Iterable[Sequence[Cell]]) -> bytes:
+def write_xlsx(headers: Iterable[str], columns: Iterable[Sequence[Cell]]) -> bytes:
+    """Write columns under their headers as a workbook in which nothing runs."""
     workbook = Workbook(write_only=True)
     sheet = workbook.create_sheet()
 

@@ -1,0 +1,58 @@
+"""Whether a file fits what is known: its rows beside the history of fares."""
+
+import pandas as pd
+
+from tripadvance_core.domain.entities import (
+    Evidence,
+    RunStatus,
+    StoredFile,
+    UploadStatus,
+)
+from tripadvance_core.domain.times import Clock
+from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.tabular.jobs import from_parquet
+from tripadvance_core.tabular.joining import join_distinct
+from tripadvance_core.tabular.plausibility import Profile, contradictions
+
+_WAITING_AT_MOST = 20
+"""Files that stand in for the history before the first night."""
+
+
+class Review:
+    """Looks for what speaks against a file before any model learns from it."""
+
+    def __init__(self, database: Database, objects: ObjectStore, clock: Clock) -> None:
+        self._store = Repositories(database)
+        self._objects = objects
+        self._clock = clock
+
+    def evidence(self, rows: pd.DataFrame) -> tuple[Evidence, ...]:
+        """Return everything that speaks against the rows of a file."""
+        return contradictions(rows, self._profile(), self._clock().date())
+
+    def keep_profile(self, run_id: str, history: pd.DataFrame) -> StoredFile:
+        """Store what the history of a run looks like, for the files to come."""
+        profile = Profile.of(history).model_dump_json().encode()
+        return store_file(self._objects, f"profiles/{run_id}.json", profile)
+
+    def _profile(self) -> Profile | None:
+        """Describe the history of the last finished night, or else what waits."""
+        done = self._store.runs.select(
+            {"status": RunStatus.DONE}, order=[("number", -1)], limit=1
+        )
+        if done:
+            stored = StoredFile.model_validate(done[0].steps["train"]["profile"])
+            return Profile.model_validate_json(load_file(self._objects, stored))
+        waiting = self._store.uploads.select(
+            {"status": UploadStatus.PENDING},
+            order=[("uploaded_at", -1)],
+            limit=_WAITING_AT_MOST,
+        )
+        frames = [
+            from_parquet(load_file(self._objects, upload.cleaned))
+            for upload in waiting
+            if upload.cleaned is not None
+        ]
+        return Profile.of(join_distinct(frames)) if frames else None

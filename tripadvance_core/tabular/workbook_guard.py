@@ -1,0 +1,224 @@
+"""What a workbook must be before any parser sees it.
+
+A parser believes what a file says of itself: a claimed count is allocated, a cell far
+away makes a dense table up to it, an entity is expanded. Here every part is unpacked as
+a stream, once, and only looked at as bytes.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tripadvance_core.errors import FileRefused
+
+_MEGABYTE: Final = 1024 * 1024
+_CHUNK: Final = 4 * _MEGABYTE
+# Longer than any tag whose parts have to be seen together.
+_OVERLAP: Final = 4096
+
+MAX_ENTRIES: Final = 5_000
+MAX_UNPACKED_BYTES: Final = 2048 * _MEGABYTE
+MAX_ROWS: Final = 1_048_576
+MAX_COLUMNS: Final = 16_384
+MAX_CELLS_OF_RANGE: Final = 40_000_000
+"""Cells of the rectangle around all cells, which the reader allocates."""
+
+MAX_FORMATS: Final = 4 * 65_490
+"""Cell formats; Excel's own limit is a quarter of it."""
+
+_RATIO_FROM_BYTES: Final = 16 * _MEGABYTE
+# Sheets of repeated rows shrink up to some 60 times; bombs a thousand times.
+_MAX_RATIO: Final = 250
+
+_MACROS: Final = "vbaproject.bin"
+_DTD = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_ILLEGAL = bytes(set(range(32)) - set(b"\t\n\r"))
+# Letters become A and digits 0, so that one search finds every suspicious reference.
+_SHAPES = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ123456789", b"A" * 26 + b"0" * 9)
+_SUSPICIOUS_SHAPES = (b"AAA0", b"AA0000000", b"A0000000")
+_REFERENCE = re.compile(rb"<(?:\w+:)?c\b[^>]*?\br\s*=\s*[\"']([A-Z]+)([0-9]+)")
+_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br\s*=\s*[\"']([0-9]+)")
+_ERROR = re.compile(rb"\bt\s*=\s*[\"']e[\"']")
+_CELL_IN_ERROR = re.compile(rb"<(?:\w+:)?c\b(?=[^>]*?\bt\s*=\s*[\"']e[\"'])[^>]*>")
+_HIDDEN_ROW = re.compile(
+    rb"<(?:\w+:)?row\b(?=[^>]*?\bhidden\s*=\s*[\"'](?:1|true))"
+    rb"[^>]*?\br\s*=\s*[\"']([0-9]+)"
+)
+_LONG_ROW_NUMBER = re.compile(rb"\br\s*=\s*[\"'][0-9]{7,}")
+_CLAIMED = re.compile(rb"\b(?:uniqueC|c)ount\s*=\s*[\"']([0-9]+)[\"']")
+_FORMATS = re.compile(rb"<(?:\w+:)?xf\b")
+
+
+@dataclass(frozen=True)
+class SheetFacts:
+    """What the parser does not tell of a sheet: rows that are hidden, cells in error."""
+
+    hidden_rows: frozenset[int]
+    error_cells: tuple[tuple[int, int], ...]
+
+
+def check_workbook(archive: zipfile.ZipFile) -> dict[str, SheetFacts]:
+    """Refuse a workbook that is damaged, dangerous, or not one at all.
+
+    Returns
+    -------
+    dict
+        Name of a sheet's part → its facts; rows and columns count from 1.
+
+    Raises
+    ------
+    FileRefused
+        ``MACRO``, ``NOT_XLSX``, ``ENCRYPTED``, ``XML_DTD``, ``SHEET_TOO_LARGE`` or
+        ``CORRUPT``.
+    """
+    entries = archive.infolist()
+    _check_names(entries)
+    _check_sizes(entries)
+    facts: dict[str, SheetFacts] = {}
+    for entry in entries:
+        if entry.filename.lower().endswith((".xml", ".rels", ".vml")):
+            facts[entry.filename] = _check_xml(archive, entry)
+        else:
+            for _ in _chunks(archive, entry):
+                pass
+    return facts
+
+
+def _check_names(entries: list[zipfile.ZipInfo]) -> None:
+    names = [entry.filename.lower().replace("\\", "/") for entry in entries]
+    if any(name.endswith(_MACROS) for name in names):
+        raise FileRefused("MACRO")
+    if not any(name.startswith("xl/") and name.endswith(".xml") for name in names):
+        raise FileRefused("NOT_XLSX")
+    # Two parts of one name: two readers would read two different files.
+    if len(names) > MAX_ENTRIES or len(set(names)) < len(names):
+        raise FileRefused("CORRUPT")
+    if any(name.startswith("/") or ".." in name.split("/") for name in names):
+        raise FileRefused("CORRUPT")
+    if any(entry.flag_bits & 0x1 for entry in entries):
+        raise FileRefused("ENCRYPTED")
+
+
+def _check_sizes(entries: list[zipfile.ZipInfo]) -> None:
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = sum(entry.compress_size for entry in entries)
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise FileRefused("SHEET_TOO_LARGE")
+    if unpacked > _RATIO_FROM_BYTES and unpacked > _MAX_RATIO * max(packed, 1):
+        raise FileRefused("SHEET_TOO_LARGE")
+
+
+def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Unpack one part piece by piece; its checksum is proven at its end."""
+    size = 0
+    try:
+        with archive.open(entry) as part:
+            while chunk := part.read(_CHUNK):
+                size += len(chunk)
+                if size > entry.file_size:
+                    raise FileRefused("CORRUPT")
+                yield chunk
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise FileRefused("CORRUPT") from error
+
+
+def _check_xml(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> SheetFacts:
+    look = _Looks(entry.filename.lower(), entry.file_size)
+    rest = b""
+    for chunk in _chunks(archive, entry):
+        look.at(rest + chunk, len(rest))
+        rest = chunk[-_OVERLAP:]
+    return look.at_the_end()
+
+
+class _Looks:
+    """Looks at the pieces of one XML part, and remembers what adds up."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self._size = size
+        self._first = True
+        self._is_sheet = name.startswith("xl/worksheets/")
+        self._is_strings = name.endswith("sharedstrings.xml")
+        self._is_styles = name.endswith("styles.xml")
+        self._formats = 0
+        self._farthest = (1, 1)
+        self._far = False
+        self._hidden_rows: set[int] = set()
+        self._error_cells: set[tuple[int, int]] = set()
+
+    def at(self, piece: bytes, known: int) -> None:
+        """Look at a piece; its first ``known`` bytes were seen before."""
+        new = piece[known:]
+        if self._first:
+            self._look_at_beginning(piece)
+        if _DTD.search(piece):
+            raise FileRefused("XML_DTD")
+        if len(new) != len(new.translate(None, delete=_ILLEGAL)):
+            raise FileRefused("CORRUPT")
+        if self._is_sheet:
+            self._look_at_references(piece)
+            self._look_for_facts(piece)
+        if self._is_styles:
+            self._formats += len(_FORMATS.findall(new))
+
+    def at_the_end(self) -> SheetFacts:
+        """Judge what has added up over the part, and return what is worth knowing."""
+        if self._formats > MAX_FORMATS:
+            raise FileRefused("CORRUPT")
+        rows, columns = self._farthest
+        if self._far and rows * columns > MAX_CELLS_OF_RANGE:
+            raise FileRefused("SHEET_TOO_LARGE")
+        return SheetFacts(
+            frozenset(self._hidden_rows), tuple(sorted(self._error_cells))
+        )
+
+    def _look_at_beginning(self, piece: bytes) -> None:
+        self._first = False
+        # In UTF-16 none of what is looked for would be found.
+        if b"\x00" in piece[:4] or piece.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise FileRefused("CORRUPT")
+        if self._is_strings:
+            claimed = [int(count) for count in _CLAIMED.findall(piece[:_OVERLAP])]
+            # An item takes at least <si/>, five bytes; empty ones may be counted twice.
+            if max(claimed, default=0) > max(self._size, 1_000):
+                raise FileRefused("CORRUPT")
+
+    def _look_at_references(self, piece: bytes) -> None:
+        shapes = piece.translate(_SHAPES)
+        if any(shape in shapes for shape in _SUSPICIOUS_SHAPES):
+            self._measure_references(piece)
+        if _LONG_ROW_NUMBER.search(piece):
+            for number in _ROW.findall(piece):
+                self._reach(int(number), 1)
+
+    def _look_for_facts(self, piece: bytes) -> None:
+        if b"hidden" in piece:
+            self._hidden_rows.update(map(int, _HIDDEN_ROW.findall(piece)))
+        if _ERROR.search(piece):
+            for attributes in _CELL_IN_ERROR.findall(piece):
+                if reference := _REFERENCE.match(attributes):
+                    row, column = int(reference[2]), _column_number(reference[1])
+                    self._error_cells.add((row, column))
+
+    def _measure_references(self, piece: bytes) -> None:
+        for letters, number in _REFERENCE.findall(piece):
+            self._reach(int(number), _column_number(letters))
+
+    def _reach(self, row: int, column: int) -> None:
+        if row > MAX_ROWS or column > MAX_COLUMNS or row == 0:
+            raise FileRefused("CORRUPT")
+        self._far = True
+        rows, columns = self._farthest
+        self._farthest = (max(rows, row), max(columns, column))
+
+
+def _column_number(letters: bytes) -> int:
+    if len(letters) > 3:
+        raise FileRefused("CORRUPT")
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
