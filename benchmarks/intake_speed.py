@@ -23,12 +23,14 @@ import pyarrow.csv
 from rich.console import Console
 from rich.table import Table
 
+from tripadvance_core.confined import Outcome, run_confined
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.tabular.intake import read_fares
-from tripadvance_core.tabular.jobs import clean_fares
+from tripadvance_core.tabular.jobs import caps_for, clean_fares
 
 ROWS = 300_000
 REPEATS = 3
+MOST_MEMORY = 4 * 1024**3
 COLUMNS = {
     "date": "date(DD/MM/YYYY)",
     "start_city": "start_city",
@@ -93,12 +95,13 @@ def beside(
     ours, theirs = [], []
     for _ in range(repeats):
         theirs.append(cpu_seconds(lambda: read(content)))
-        ours.append(cpu_seconds(lambda: whole_intake(content, file.name)))
+        ours.append(whole_intake(content, file.name).cpu_seconds)
     return kind, name, statistics.median(ours), statistics.median(theirs)
 
 
-def whole_intake(content: bytes, name: str) -> object:
-    return clean_fares(content, name, ColumnMapping(), "USD")
+def whole_intake(content: bytes, name: str) -> Outcome:
+    caps = caps_for(content, MOST_MEMORY)
+    return run_confined(clean_fares, content, name, ColumnMapping(), "USD", caps=caps)
 
 
 def bare_fastexcel(content: bytes) -> object:

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple, Self, TypeGuard, TypeVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
 Cell = str | int | float | bool | datetime | date | time | timedelta | None
@@ -23,6 +24,10 @@ MAX_CELL_LENGTH = 32_767
 _ERRORS_EN = "#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #SPILL! #CALC! #FIELD!"
 _ERRORS_PT = "#NULO! #VALOR! #NOME? #NÚM! #N/D #DESPEJAR! #CAMPO!"
 _ERRORS = frozenset(f"{_ERRORS_EN} {_ERRORS_PT}".split())
+
+
+# What a column of one type is encoded by much faster than cell by cell.
+_ENCODED_BY_ARROW = {str, float, date}
 
 
 class Fault(NamedTuple):
@@ -52,9 +57,14 @@ class Column:
     @classmethod
     def of(cls, cells: Sequence[Cell]) -> Self:
         """Take the distinct cells; True, 1 and 1.0 are three."""
+        types = set(map(type, cells))
+        if len(types) == 1 and types <= _ENCODED_BY_ARROW:
+            encoded = pa.array(cells).dictionary_encode()
+            places = encoded.indices.to_numpy().astype(np.int64)
+            return cls(encoded.dictionary.to_pylist(), places)
         known: dict[tuple[type, Cell], int] = {}
-        places = [known.setdefault((type(cell), cell), len(known)) for cell in cells]
-        return cls([cell for _, cell in known], np.array(places, dtype=np.int64))
+        each = [known.setdefault((type(cell), cell), len(known)) for cell in cells]
+        return cls([cell for _, cell in known], np.array(each, dtype=np.int64))
 
     @property
     def texts(self) -> list[str]:

@@ -125,8 +125,9 @@ def _fold_cities(
     among_codes = len(codes) > _CODES_SHARE * len(names)
     found = {name: find_place(name, among_codes=among_codes) for name in names}
     places = {name: place or Place(name) for name, place in found.items()}
+    cities = {name: place.city for name, place in places.items()}
     airports = {name: place.airport for name, place in places.items()}
-    changed = {column: frame[column].map(lambda name: places[name].city).astype("str")}
+    changed = {column: frame[column].map(cities).astype("str")}
     if any(airports.values()):
         changed[AIRPORTS[column]] = frame[column].map(airports).astype("str")
     folded = [
@@ -185,19 +186,16 @@ def _cities() -> _Cities:
     by_name: dict[str, str] = {}
     states: dict[str, str] = {}
     by_code: dict[str, Place] = {}
-    metropolitan = airportsdata.load_iata_macs()
-    icao = {code: airport["icao"] for code, airport in _airports("IATA").items()}
     for row in _rows("cities.csv"):
         city = row["city"]
         states[city] = row["state"]
         for name in _names(city, row["other_names"]):
             by_name[fold(name)] = city
-        for code in row["airports"].split():
-            is_city = code in metropolitan and code not in icao
-            place = Place(city, None if is_city else code)
-            by_code[code] = place
-            if icao.get(code):
-                by_code[icao[code]] = place
+        for airport in row["airports"].split():
+            iata, _, icao = airport.partition("/")
+            by_code[iata] = by_code[icao] = Place(city, iata)
+        if row["metropolitan_code"]:
+            by_code[row["metropolitan_code"]] = Place(city)
     return _Cities(by_name, states, by_code)
 
 
