@@ -11,6 +11,7 @@ from tripadvance_core.errors import Conflict, Refused
 from tripadvance_core.services.uploads import FileCheck, Verdict
 from tripadvance_core.tabular.jobs import CleanFares
 from tripadvance_core.tabular.notes import RefusedRow
+from tripadvance_core.tabular.texts import fold
 
 SHOWN_REFUSALS = 20
 
@@ -179,10 +180,11 @@ def _print_verdict(console: Console, path: Path, check: FileCheck) -> None:
 
 
 def _print_folded(console: Console, fares: CleanFares) -> None:
-    """Tell which spellings became one name, a line for each name."""
+    """Tell which spellings became one name; another case or accent is not worth it."""
     spellings: dict[str, set[str]] = {}
     for name in fares.folded:
-        spellings.setdefault(name.canonical, set()).add(name.spelled)
+        if fold(name.spelled) != fold(name.canonical):
+            spellings.setdefault(name.canonical, set()).add(name.spelled)
     for canonical, spelled in sorted(spellings.items()):
         console.say("NAMES_FOLDED", spelled=", ".join(sorted(spelled)), name=canonical)
 
