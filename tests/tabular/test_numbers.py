@@ -97,3 +97,10 @@ def test_number_written_in_either_style_is_read_back(number: float) -> None:
     brazilian = english.translate(str.maketrans(",.", ".,"))
     assert read_number(english, ".") == number
     assert read_number(brazilian, ",") == number
+
+
+def test_refusal_shows_both_readings() -> None:
+    with pytest.raises(FileRefused) as refused:
+        decimal_mark(["1.037", "980"], "fare")
+    details = refused.value.details
+    assert (details["by_point"], details["by_comma"]) == ("1.037", "1037")

@@ -77,8 +77,20 @@ def decimal_mark(texts: Sequence[str], column: str) -> DecimalMark:
     mark = find_decimal_mark(texts)
     if mark is None:
         example = next(t for t in texts if _readings(t)[0] != _readings(t)[1])
-        raise FileRefused("NUMBER_AMBIGUOUS", column=column, example=example)
+        by_point, by_comma = map(_shown, _readings(example))
+        raise FileRefused(
+            "NUMBER_AMBIGUOUS",
+            column=column,
+            example=example,
+            by_point=by_point,
+            by_comma=by_comma,
+        )
     return mark
+
+
+def _shown(reading: float | None) -> str:
+    """Write a reading without any mark that could be misread in its turn."""
+    return "–" if reading is None else f"{reading:.10g}"
 
 
 def _readings(text: str) -> tuple[float | None, float | None]:
