@@ -147,7 +147,7 @@ def test_failed_step_fails_the_run_and_the_next_one_finishes(
     make_fares: Callable[..., bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ingest(services, make_fares(200))
+    ingest(services, make_fares(600))
     monkeypatch.setattr(tasks.save, "retries", 0)
     with monkeypatch.context() as patch:
         patch.setattr(services.training, "save", lambda *_: 1 / 0)
