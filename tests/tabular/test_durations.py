@@ -4,17 +4,21 @@ from datetime import date, time, timedelta
 
 import pytest
 
+from tripadvance_core.domain.entities import DurationUnit
 from tripadvance_core.errors import FileRefused
 from tripadvance_core.tabular.cells import Cell, Column
-from tripadvance_core.tabular.durations import parse_durations
+from tripadvance_core.tabular.durations import duration_unit, parse_durations
 
 
-def parse(*cells: Cell, minutes_per_unit: int = 1) -> list[float | str]:
+def parse(*cells: Cell, unit: DurationUnit = "minutes") -> list[float | str]:
     """Return for each cell its minutes, or the code of its fault."""
-    values, faults = parse_durations(Column.of(cells), "duration", minutes_per_unit)
-    return [
-        fault or value for value, fault in zip(values.tolist(), faults, strict=True)
-    ]
+    parsed = parse_durations(Column.of(cells), unit, ".")
+    pairs = zip(parsed.values.tolist(), parsed.faults, strict=True)
+    return [fault or value for value, fault in pairs]
+
+
+def unit_of(*cells: Cell, told: DurationUnit | None = None) -> DurationUnit:
+    return duration_unit(Column.of(cells), "duration", ".", told)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +71,32 @@ def test_what_is_no_duration_is_told_why(cell: Cell, code: str) -> None:
     assert parse(cell) == [code]
 
 
-def test_plain_numbers_count_what_the_header_says() -> None:
-    assert parse("2.5", "02:50", minutes_per_unit=60) == [150, 170]
+def test_plain_numbers_count_what_is_told() -> None:
+    assert parse("2.5", "02:50", unit="hours") == [150, 170]
 
 
-def test_decimal_mark_is_not_evaded_by_the_spelled_form() -> None:
-    assert parse("1.5", "2.25") == [1.5, 2.25]
+@pytest.mark.parametrize(
+    "cells",
+    [[80, 95, 170], [45, 50, 55], [5, 10, 15, 4000], ["02:50"], [None, "2h"], [-1]],
+)
+def test_numbers_that_cannot_be_hours_are_minutes(cells: list[Cell]) -> None:
+    assert unit_of(*cells) == "minutes"
+
+
+@pytest.mark.parametrize("cells", [["2.17", "2.33", "26.5"], [1, 2, 14], [22, 25, 28]])
+def test_numbers_that_may_be_hours_are_asked_about(cells: list[Cell]) -> None:
     with pytest.raises(FileRefused) as refused:
-        parse("1.5", "2,25")
-    assert refused.value.code == "NUMBER_AMBIGUOUS"
+        unit_of(*cells)
+    assert refused.value.code == "DURATION_UNIT_AMBIGUOUS"
+
+
+def test_question_shows_both_readings() -> None:
+    with pytest.raises(FileRefused) as refused:
+        unit_of(2.5)
+    details = refused.value.details
+    assert (details["in_minutes"], details["in_hours"]) == ("2.5", "150")
+
+
+@pytest.mark.parametrize("told", ["minutes", "hours"])
+def test_owner_or_header_settle_what_numbers_count(told: DurationUnit) -> None:
+    assert unit_of(22, 25, 28, told=told) == told

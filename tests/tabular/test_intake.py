@@ -118,7 +118,8 @@ def test_date_is_counted_from_the_quote_date_where_there_is_none() -> None:
     content = csv(("days_left", *HEADERS[1:]), (3, *GOOD[1:]))
     table = read(content, quote_date=date(2025, 2, 27))
     assert table.rows["date"].tolist() == [pd.Timestamp("2025-03-02")]
-    assert table.rows["days_left"].tolist() == [3]
+    assert table.rows["quote_date"].tolist() == [pd.Timestamp("2025-02-27")]
+    assert "days_left" not in table.rows
 
 
 def test_days_left_without_a_quote_date_are_no_date() -> None:
@@ -128,14 +129,37 @@ def test_days_left_without_a_quote_date_are_no_date() -> None:
 
 def test_date_goes_before_days_left() -> None:
     content = csv((*HEADERS, "days_left"), (*GOOD, 3))
-    table = read(content, quote_date=date(2020, 1, 1))
+    table = read(content, quote_date=date(2025, 3, 1))
     assert table.rows["date"].tolist() == [pd.Timestamp("2025-03-25")]
+    assert table.rows["quote_date"].tolist() == [pd.Timestamp("2025-03-01")]
+
+
+def test_days_left_tell_on_which_day_a_price_was_seen() -> None:
+    table = read(csv((*HEADERS, "days_left"), (*GOOD, 3), (*OTHER, "")))
+    assert table.rows["quote_date"].tolist() == [pd.Timestamp("2025-03-22"), pd.NaT]
+    assert [str(w) for w in table.warnings] == ["quote_dates_unknown:1"]
+
+
+def test_day_on_which_a_price_was_seen_is_recognised() -> None:
+    seen = ("20/03/2025", "never")
+    rows = [(*GOOD, seen[0]), (*OTHER, seen[1])]
+    table = read(csv((*HEADERS, "data da consulta"), *rows))
+    assert table.rows["quote_date"].tolist() == [pd.Timestamp("2025-03-20"), pd.NaT]
+
+
+def test_price_seen_after_the_flight_is_refused() -> None:
+    rows = [(*GOOD, "26/03/2025"), (*OTHER, "26/03/2025")]
+    table = read(csv((*HEADERS, "quote_date"), *rows))
+    assert refusals(table) == [(2, "quote_date", "QUOTE_AFTER_FLIGHT")]
 
 
 def test_further_columns_are_kept_and_typed() -> None:
-    headers = (*HEADERS, "stops", "class", "seats")
-    table = read(csv(headers, (*GOOD, 1, "Y", 9), (*OTHER, "", "2", "nine")))
-    stops, cabin, seats = (table.rows[name] for name in ("stops", "class", "seats"))
+    headers = (*HEADERS, "stops", "class", "left", "departure", "booked")
+    first, second = (1, "Y", 9, "10:35", "01/03/2025"), ("", "2", "nine", "", "")
+    rows = read(csv(headers, (*GOOD, *first), (*OTHER, *second))).rows
+    stops, cabin, seats = (rows[name] for name in ("stops", "class", "left"))
+    assert rows["departure"][0] == 635.0
+    assert rows["booked"].tolist() == [pd.Timestamp("2025-03-01"), pd.NaT]
     assert stops[0] == 1.0
     assert stops.isna().tolist() == [False, True]
     assert cabin.tolist() == ["Y", "2"]
@@ -254,6 +278,105 @@ def test_numbers_that_fit_two_readings_are_refused() -> None:
 def test_month_first_is_refused_and_never_guessed() -> None:
     content = csv(HEADERS, good_with("date", "03/25/2025"), good_with("date", "1/2/25"))
     assert code_of_refusal(content) == "DATE_ORDER_CONFLICT"
+
+
+def test_month_first_is_read_where_the_owner_or_the_header_says_so() -> None:
+    rows = [good_with("date", "03/25/2025"), good_with("date", "1/2/2025")]
+    declared = read(csv(HEADERS, *rows), date_order="month_first")
+    headed = read(csv(("date(MM/DD/YYYY)", *HEADERS[1:]), *rows))
+    for table in (declared, headed):
+        assert table.rows["date"].dt.month.tolist() == [3, 1]
+
+
+def test_what_a_file_leaves_open_is_asked_and_answered() -> None:
+    open_order = csv(HEADERS, good_with("date", "03/02/2025"))
+    assert code_of_refusal(open_order) == "DATE_ORDER_AMBIGUOUS"
+    answered = read(open_order, date_order="month_first")
+    assert answered.rows["date"].tolist() == [pd.Timestamp("2025-03-02")]
+    open_mark = csv(HEADERS, good_with("price", "1.037"))
+    assert read(open_mark, decimal_mark=",").rows["price"].tolist() == [1037]
+    open_unit = csv(HEADERS, good_with("duration", 25))
+    assert code_of_refusal(open_unit) == "DURATION_UNIT_AMBIGUOUS"
+    answered = read(open_unit, duration_unit="hours")
+    assert answered.rows["duration_minutes"].tolist() == [1500]
+
+
+def test_header_in_portuguese_says_that_the_day_comes_first() -> None:
+    content = csv(("data", *HEADERS[1:]), good_with("date", "03/02/2025"))
+    assert read(content).rows["date"].tolist() == [pd.Timestamp("2025-02-03")]
+
+
+def test_declared_rate_converts_the_file() -> None:
+    content = csv(HEADERS, good_with("price", "R$ 100"))
+    assert code_of_refusal(content) == "CURRENCY_OTHER"
+    rates = {"BRL": {"worth": 0.2, "day": "2026-11-20"}}
+    assert read(content, rates=rates).rows["price"].tolist() == [20]
+    declared = csv(HEADERS, good_with("price", 100))
+    assert read(declared, currency="BRL", rates=rates).rows["price"].tolist() == [20]
+
+
+def test_column_of_currencies_is_minded_row_by_row() -> None:
+    headers = (*HEADERS, "moeda")
+    content = csv(headers, (*good_with("price", 100), "BRL"), (*OTHER, "USD"))
+    assert code_of_refusal(content) == "CURRENCY_MIXED"
+    rates = {"BRL": {"worth": 0.2, "day": "2026-11-20"}}
+    table = read(content, rates=rates)
+    assert table.rows["price"].tolist() == [20, 92.5]
+    assert "moeda" not in table.rows
+
+
+def test_currency_that_only_the_format_of_the_cells_names_counts() -> None:
+    workbook = Workbook()
+    sheet = workbook.worksheets[0]
+    for row in (HEADERS, GOOD):
+        sheet.append(row)
+    sheet["F2"].number_format = "[$R$-416] #,##0.00"
+    out = io.BytesIO()
+    workbook.save(out)
+    assert code_of_refusal(out.getvalue()) == "CURRENCY_OTHER"
+    assert len(read(out.getvalue(), "BRL").rows) == 1
+
+
+ANAC_PLAIN = "ANO;MES;EMPRESA;ORIGEM;DESTINO;TARIFA;ASSENTOS"
+ANAC_CODED = (
+    "nr_ano_referencia;nr_mes_referencia;sg_empresa_icao;sg_icao_origem;"
+    "sg_icao_destino;nr_tarifa;nr_assentos"
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "fare"), [(ANAC_PLAIN, "1800,50"), (ANAC_CODED, "1800.5")]
+)
+def test_open_fares_of_anac_are_read_without_a_mapping(header: str, fare: str) -> None:
+    row = f"2025;1;GLO;SBGR;SBSV;{fare};12"
+    content = f"{header}\r\n{row}\r\n".encode("latin-1")
+    assert code_of_refusal(content) == "CURRENCY_OTHER"
+    table = read(content, "BRL")
+    assert table.rows.iloc[0].to_dict() == {
+        "sheet_row": 2,
+        "date": pd.Timestamp("2025-01-01"),
+        "start_city": "SBGR",
+        "end_city": "SBSV",
+        "airline": "GLO",
+        "duration_minutes": pytest.approx(float("nan"), nan_ok=True),
+        "price": 1800.5,
+        "seats": 12.0,
+    }
+    assert [str(w) for w in table.warnings] == ["months_only"]
+
+
+def test_fare_of_anac_without_its_seats_is_refused() -> None:
+    rows = ["2025;1;GLO;SBGR;SBSV;1800,5;0", "2025;2;GLO;SBGR;SBSV;1800,5;3"]
+    content = "\n".join([ANAC_PLAIN, *rows]).encode()
+    assert refusals(read(content, "BRL")) == [(2, "seats", "SEATS_INVALID")]
+
+
+def test_sheets_of_one_header_are_read_together() -> None:
+    bad = good_with("price", "x")
+    table = read(xlsx(HEADERS, GOOD, february=[HEADERS, OTHER, bad]))
+    assert table.rows["airline"].tolist() == ["Gol", "Azul"]
+    assert [(row.sheet, row.row) for row in table.refused] == [("february", 3)]
+    assert "sheets_joined:2" in [str(w) for w in table.warnings]
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.errors import FileRefused
 from tripadvance_core.tabular.layout import Layout, find_layout
-from tripadvance_core.tabular.sheets import Row, Sheet
+from tripadvance_core.tabular.sheets import Row, Sheet, columns_of
 
 PLAIN = ("date", "start_city", "end_city", "airline", "duration", "price")
 FARE = ("25/03/2025", "Salvador", "Recife", "Gol", 80, 82.68)
 
 
 def sheet(name: str, *rows: Row, visible: bool = True) -> Sheet:
-    return Sheet(name, list(range(1, len(rows) + 1)), list(rows), visible)
+    numbers = np.arange(1, len(rows) + 1)
+    return Sheet(name, columns_of(rows), numbers, visible)
 
 
 def find(sheets: Sequence[Sheet], name: str | None = None) -> Layout:
@@ -32,10 +34,26 @@ def test_sheet_with_every_column_is_the_one() -> None:
     assert find(sheets).sheet.name == "fares"
 
 
-def test_two_sheets_of_fares_are_not_chosen_between() -> None:
-    sheets = [sheet("jan", PLAIN, FARE), sheet("feb", PLAIN, FARE)]
-    assert code_of_refusal(sheets) == "SHEET_AMBIGUOUS"
+def test_sheets_with_the_same_headers_are_one_table() -> None:
+    reordered = (PLAIN[5], *PLAIN[:5])
+    sheets = [
+        sheet("jan", ("title",), PLAIN, FARE),
+        sheet("feb", reordered, (99, *FARE[:5]), (98, *FARE[:5], "beside")),
+    ]
+    table = find(sheets).table()
+    assert table.headers == (*PLAIN, "")
+    assert table.columns[5].cells() == [82.68, 99, 98]
+    assert table.columns[6].cells() == [None, None, "beside"]
+    assert table.row_numbers.tolist() == [3, 2, 3]
+    assert table.sheet_names is not None
+    assert table.sheet_names.tolist() == ["jan", "feb", "feb"]
     assert find(sheets, "Feb").sheet.name == "feb"
+
+
+def test_sheets_with_other_headers_are_not_chosen_between() -> None:
+    sheets = [sheet("jan", PLAIN, FARE), sheet("feb", (*PLAIN, "class"), (*FARE, "Y"))]
+    assert code_of_refusal(sheets) == "SHEET_AMBIGUOUS"
+    assert find(sheets, "feb").sheet.name == "feb"
 
 
 def test_hidden_sheet_is_read_only_by_its_name() -> None:
@@ -56,9 +74,9 @@ def test_missing_columns_are_those_of_the_best_sheet() -> None:
 def test_short_rows_are_filled_up_and_long_ones_kept() -> None:
     table = find([sheet("a", ("title",), PLAIN, FARE[:2], (*FARE, "more"))]).table()
     assert table.headers == (*PLAIN, "")
-    assert [len(cells) for cells in table.columns] == [2] * 7
-    assert table.columns[5] == (None, 82.68)
-    assert table.columns[6] == (None, "more")
+    assert [len(column) for column in table.columns] == [2] * 7
+    assert table.columns[5].cells() == [None, 82.68]
+    assert table.columns[6].cells() == [None, "more"]
     assert table.row_numbers.tolist() == [3, 4]
 
 

@@ -78,7 +78,8 @@ def test_scraped_file_is_read_by_its_mapping() -> None:
     assert (first["date"], first["end_city"]) == (pd.Timestamp("2025-05-26"), "BKK")
     assert first["duration_minutes"] == 30 * 60
     assert first["price"] == 286.5
-    assert {"scrape_date", "stops"} <= set(table.rows.columns)
+    assert first["quote_date"] == pd.Timestamp("2025-05-25")
+    assert "stops" in table.rows
 
 
 @pytest.mark.slow
@@ -94,10 +95,14 @@ def test_large_file_without_dates_counts_them_from_the_quote_date() -> None:
             "lead_days": "days_left",
         },
         quote_date=quoted,
+        duration_unit="hours",
     )
     table = read_fares(content, "Clean_Dataset.csv", mapping, "INR")
     assert (table.rows_total, table.refused) == (300_153, ())
-    lead = pd.to_timedelta(table.rows["days_left"], unit="D")
+    original = pd.read_csv(DATA / "Clean_Dataset.csv.zip")
+    lead = pd.to_timedelta(original["days_left"], unit="D")
     assert (table.rows["date"] == pd.Timestamp(quoted) + lead).all()
+    assert (table.rows["quote_date"] == pd.Timestamp(quoted)).all()
     assert "unnamed_column" in {str(w).partition(":")[0] for w in table.warnings}
+    assert table.rows["duration_minutes"].median() > 60
     assert table.rows["class"].nunique() == 2

@@ -74,7 +74,8 @@ def test_header_that_counts_hours_is_believed() -> None:
 
 
 def test_durations_too_short_for_flights_are_noted() -> None:
-    table = read([HEADER, FARE.replace(",80,", ",2.17,")])
+    header = HEADER.replace("duration", "duration(minutes)")
+    table = read([header, FARE.replace(",80,", ",2.17,")])
     assert "durations_maybe_hours" in map(str, table.warnings)
 
 

@@ -55,12 +55,12 @@ def test_cells_keep_their_types() -> None:
     moment = datetime(2025, 3, 4, 5, 6)  # noqa: DTZ001 - cells have no zone
     row = [1, 2.5, "x", True, moment, timedelta(hours=28), "", "y"]
     (sheet,) = read_workbook(saved(workbook_of(row)))
-    assert sheet.rows == [row]
+    assert sheet.head() == [row]
 
 
 def test_rows_keep_their_numbers_and_blank_ones_are_left_out() -> None:
     workbook = workbook_of(["a"], [], [" "], ["b"])
-    assert read_workbook(saved(workbook))[0].row_numbers == [1, 4]
+    assert read_workbook(saved(workbook))[0].row_numbers.tolist() == [1, 4]
 
 
 def test_hidden_rows_and_sheets_are_told() -> None:
@@ -85,7 +85,7 @@ def test_escapes_of_the_format_are_resolved() -> None:
     <sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>Rec_x0007_ife</t></is></c></row>
     </sheetData></worksheet>"""
     content = with_part(PLAIN, "xl/worksheets/sheet1.xml", sheet)
-    assert read_workbook(content)[0].rows == [["Rec\x07ife"]]
+    assert read_workbook(content)[0].head() == [["Rec\x07ife"]]
 
 
 def test_size_that_the_file_claims_does_not_count() -> None:
@@ -94,7 +94,7 @@ def test_size_that_the_file_claims_does_not_count() -> None:
     lying = sheet.replace(b'ref="A1:B2"', b'ref="A1:A1"')
     assert lying != sheet
     content = with_part(PLAIN, "xl/worksheets/sheet1.xml", lying)
-    assert read_workbook(content)[0].rows == [["a", "b"], [1, "x"]]
+    assert read_workbook(content)[0].head() == [["a", "b"], [1, "x"]]
 
 
 def test_macros_are_refused_under_any_name() -> None:
@@ -141,7 +141,6 @@ OLE = bytes.fromhex("d0cf11e0a1b11ae1")
         (OLE + b"Workbook", "a.xls", "LEGACY_XLS"),
         (OLE + b"Workbook", "a.xlsx", "LEGACY_XLS"),
         (OLE + "EncryptedPackage".encode("utf-16-le"), "a.xlsx", "ENCRYPTED"),
-        (PLAIN, "a.csv", "NOT_CSV"),
         (b"", "a.csv", "EMPTY"),
         (b" \n", "a.xlsx", "EMPTY"),
         (PLAIN, "a", "EXTENSION"),
@@ -154,6 +153,6 @@ def test_file_is_what_its_bytes_are(content: bytes, name: str, code: str) -> Non
     assert code_of_refusal(content, name) == code
 
 
-@pytest.mark.parametrize("name", ["A.XLSX", "../../tmp/a.xlsx", "..\\a.xlsx"])
+@pytest.mark.parametrize("name", ["a.csv", "A.XLSX", "../../tmp/a.xlsx", "..\\a.xlsx"])
 def test_only_the_extension_of_a_name_counts(name: str) -> None:
     assert len(read_sheets(PLAIN, name)) == 1

@@ -5,6 +5,7 @@ import io
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -31,10 +32,9 @@ def written(file_type: str) -> bytes:
             "low": [90.0, 190.0],
             "high": [110.0, 210.0],
             "model_id": "m1",
-        },
-        index=pd.Index(table.rows["sheet_row"], name="sheet_row"),
+        }
     )
-    return write_predictions(table.original, predictions, file_type)
+    return write_predictions(table.original, table.kept, predictions, file_type)
 
 
 def lines() -> list[list[str]]:
@@ -91,10 +91,9 @@ def test_date_cells_of_a_workbook_stay_dates() -> None:
         out.getvalue(), "a.xlsx", ColumnMapping(), "USD", price_required=False
     )
     predictions = pd.DataFrame(
-        {"predicted_price": [1.0], "low": [1.0], "high": [1.0], "model_id": ["m"]},
-        index=pd.Index([2], name="sheet_row"),
+        {"predicted_price": [1.0], "low": [1.0], "high": [1.0], "model_id": ["m"]}
     )
-    content = write_predictions(table.original, predictions, "xlsx")
+    content = write_predictions(table.original, table.kept, predictions, "xlsx")
     read_back = openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]
     assert read_back["A2"].value == day
     assert read_back["E2"].value == 80
@@ -103,6 +102,8 @@ def test_date_cells_of_a_workbook_stay_dates() -> None:
 def test_negative_numbers_of_csv_stay_numbers() -> None:
     content = CONTENT.replace(b"=1+1", b"-12.5")
     table = read_fares(content, "a.csv", ColumnMapping(), "USD", price_required=False)
-    nothing = pd.DataFrame(columns=ADDED, index=pd.Index([], name="sheet_row"))
-    text = write_predictions(table.original, nothing, "csv").decode("utf-8-sig")
+    nothing = pd.DataFrame(columns=ADDED)
+    nowhere = np.zeros(len(table.original), dtype=np.bool_)
+    content = write_predictions(table.original, nowhere, nothing, "csv")
+    text = content.decode("utf-8-sig")
     assert next(csv.DictReader(io.StringIO(text)))["note"] == "-12.5"

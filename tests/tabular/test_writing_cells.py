@@ -11,27 +11,32 @@ import pandas as pd
 import pytest
 
 from tripadvance_core.errors import Refused
-from tripadvance_core.tabular.cells import Cell
+from tripadvance_core.tabular.cells import Cell, Column
 from tripadvance_core.tabular.sheets import RawTable
 from tripadvance_core.tabular.writing import ADDED, write_predictions
 
-NOTHING = pd.DataFrame(columns=list(ADDED), index=pd.Index([], dtype="int64"))
+NOTHING = pd.DataFrame(columns=list(ADDED))
 
 
 def table(*cells: Cell, header: str = "x", is_text: bool = True) -> RawTable:
     numbers = np.arange(2, len(cells) + 2)
-    return RawTable((header,), (cells,), numbers, is_text)
+    return RawTable((header,), (Column.of(cells),), numbers, is_text)
+
+
+def without_predictions(original: RawTable, file_type: str) -> bytes:
+    none = np.zeros(len(original), dtype=np.bool_)
+    return write_predictions(original, none, NOTHING, file_type)
 
 
 def in_workbook(original: RawTable) -> list[Any]:
-    content = io.BytesIO(write_predictions(original, NOTHING, "xlsx"))
+    content = io.BytesIO(without_predictions(original, "xlsx"))
     column = openpyxl.load_workbook(content).worksheets[0]["A"]
     assert "f" not in {cell.data_type for cell in column}
     return [cell.value for cell in column[1:]]
 
 
 def in_csv(original: RawTable) -> list[str]:
-    text = write_predictions(original, NOTHING, "csv").decode("utf-8-sig")
+    text = without_predictions(original, "csv").decode("utf-8-sig")
     return [line[0] for line in csv.reader(io.StringIO(text))][1:]
 
 
@@ -48,6 +53,7 @@ def in_csv(original: RawTable) -> list[str]:
         ),
         (("03/02/2025", "18/12"), ["03/02/2025", "18/12"]),
         (("04/17/2025",), ["04/17/2025"]),
+        (("03/02/2025",), ["03/02/2025"]),
         (("", " ", "x"), [None, " ", "x"]),
     ],
 )
@@ -59,7 +65,9 @@ def test_text_becomes_numbers_only_as_a_whole_column(
 
 def test_text_becomes_days_only_as_a_whole_column() -> None:
     day = datetime(2025, 2, 3)  # noqa: DTZ001 - cells have no zone
-    assert in_workbook(table("", "03/02/2025")) == [None, day]
+    later = datetime(2025, 2, 28)  # noqa: DTZ001
+    found = in_workbook(table("", "03/02/2025", "28/02/2025"))
+    assert found == [None, day, later]
 
 
 def test_text_of_a_workbook_stays_text() -> None:
@@ -102,16 +110,16 @@ def test_typed_cells_are_written_plainly_in_csv() -> None:
 
 
 def test_header_cannot_be_a_formula_either() -> None:
-    text = write_predictions(table(1, header="=x"), NOTHING, "csv").decode("utf-8-sig")
+    text = without_predictions(table(1, header="=x"), "csv").decode("utf-8-sig")
     assert text.startswith("'=x,")
 
 
 def test_added_columns_never_take_a_header_of_the_file() -> None:
-    text = write_predictions(table(1, header="low"), NOTHING, "csv").decode("utf-8-sig")
+    text = without_predictions(table(1, header="low"), "csv").decode("utf-8-sig")
     assert text.splitlines()[0] == "low,predicted_price,low_2,high,model_id"
 
 
 def test_other_file_type_is_refused() -> None:
     with pytest.raises(Refused) as refused:
-        write_predictions(table(1), NOTHING, "ods")
+        without_predictions(table(1), "ods")
     assert refused.value.code == "OUTPUT_TYPE"

@@ -61,20 +61,40 @@ class UploadStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+DecimalMark = Literal[".", ","]
+DayOrder = Literal["day_first", "month_first"]
+DurationUnit = Literal["minutes", "hours"]
+
+
+class Rate(Value):
+    """What one unit of a currency was worth in the base currency, on which day."""
+
+    worth: float = Field(gt=0, allow_inf_nan=False)
+    day: date
+
+
 class ColumnMapping(Value):
     """How a file is to be read: what its owner declared beyond the file itself.
 
-    ``headers`` gives the file's header for a canonical column; ``quote_date`` is
-    the day on which the fares were seen, for files that count the days to
-    departure from it. ``aliases`` gives the canonical column of headers that the
-    owner has mapped in earlier files; a file may lack them.
+    ``headers`` gives the file's header for a canonical column; ``aliases`` gives the
+    canonical column of headers that the owner has mapped in earlier files; a file may
+    lack them. ``quote_date`` is the day on which all its fares were seen; a file may
+    count the days to departure from it.
+
+    What a file leaves open is answered by ``decimal_mark``, ``date_order``,
+    ``duration_unit`` and ``currency``. ``rates``, by ISO 4217 code, convert prices in
+    other currencies than the base.
     """
 
     headers: dict[str, str] = Field(default_factory=dict)
     aliases: dict[str, str] = Field(default_factory=dict)
-    currency: str | None = None
     sheet: str | None = None
     quote_date: date | None = None
+    decimal_mark: DecimalMark | None = None
+    date_order: DayOrder | None = None
+    duration_unit: DurationUnit | None = None
+    currency: str | None = None
+    rates: dict[str, Rate] = Field(default_factory=dict)
 
 
 class ColumnAlias(Entity):

@@ -49,8 +49,7 @@ class PredictionService:
         trips = self._reader.trips(content, name, mapping)
         rows = trips.rows()
         prices = self._registry.load(model).predict(rows)
-        by_row = prices.assign(sheet_row=rows["sheet_row"], model_id=model.id)
         written = self._reader.with_predictions(
-            content, name, mapping, by_row, file_type
+            content, name, mapping, prices.assign(model_id=model.id), file_type
         )
         return PredictedFile(written, model, trips)

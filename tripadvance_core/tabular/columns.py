@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.domain.entities import ColumnMapping, DayOrder, DurationUnit
 from tripadvance_core.errors import FileRefused, SettingRefused
 from tripadvance_core.tabular.cells import written
 from tripadvance_core.tabular.prices import CURRENCIES
@@ -12,11 +13,22 @@ from tripadvance_core.tabular.sheets import Row
 from tripadvance_core.tabular.texts import collapse, fold
 
 CORE = ("date", "start_city", "end_city", "airline", "duration", "price")
-LEAD_DAYS = "lead_days"
-"""Days from the day on which a price was seen to the flight; stands in for a date."""
+QUOTE_DATE = "quote_date"
+"""The day on which a price was seen."""
 
-HEADER_WITHIN = 50
-"""Rows in which the header is looked for; titles and notes may stand above it."""
+LEAD_DAYS = "lead_days"
+"""Days from the day on which a price was seen to the flight; stands in for either."""
+
+YEAR, MONTH = "year", "month"
+"""Stand in for a date in files that count by months; known by a mapping alone."""
+
+SEATS = "seats"
+"""How many seats were sold at a price: what a row weighs."""
+
+CURRENCY = "currency"
+"""The currency of each price."""
+
+OPTIONAL = (QUOTE_DATE, LEAD_DAYS, YEAR, MONTH, SEATS, CURRENCY)
 
 # Words run together, without accents; the first of each is the plain name.
 _NAMES = {
@@ -38,16 +50,27 @@ _NAMES = {
     LEAD_DAYS: "leaddays daysleft daystodeparture daysuntildeparture "
     "daysbeforedeparture daysahead leadtimedays "
     "diasrestantes diasateovoo diasateapartida antecedencia diasdeantecedencia",
+    QUOTE_DATE: "quotedate quotedon datequoted searchdate scrapedate collectiondate "
+    "datecollected observationdate observeddate seendate seenon pricedate "
+    "purchasedate bookingdate "
+    "datadacotacao datacotacao datadaconsulta dataconsulta datadapesquisa datapesquisa "
+    "datadacoleta datacoleta datadacompra datacompra datadaemissao dataemissao",
+    SEATS: "seatssold soldseats assentosvendidos assentoscomercializados",
+    CURRENCY: "currency currencycode moeda",
+    YEAR: "",
+    MONTH: "",
 }
 _CANONICAL = {
     name: column for column, names in _NAMES.items() for name in names.split()
 }
 
+_DATES = {"dd", "mm", "yy", "yyyy", "aa", "aaaa"}
 _MINUTES = {"m", "min", "mins", "minute", "minutes", "minuto", "minutos"}
 _HOURS = {"h", "hr", "hrs", "hour", "hours", "hora", "horas"}
 # What may follow a name, as in duration(minutes).
 _UNITS: Mapping[str, Iterable[str]] = {
-    "date": {"dd", "mm", "yy", "yyyy", "aa", "aaaa"},
+    "date": _DATES,
+    QUOTE_DATE: _DATES,
     "duration": _MINUTES | _HOURS,
     "price": CURRENCIES,
 }
@@ -60,6 +83,14 @@ class Header:
     place: int
     texts: tuple[str, ...]
 
+    @classmethod
+    def of(cls, place: int, row: Row) -> Self:
+        """Take a row; the None cells by which a short one was filled up are left out."""
+        end = len(row)
+        while end and row[end - 1] is None:
+            end -= 1
+        return cls(place, tuple(collapse(written(cell)) for cell in row[:end]))
+
     def words(self, place: int) -> list[str]:
         """Return the words of one header, without case and accents."""
         return _words(self.texts[place])
@@ -67,10 +98,7 @@ class Header:
 
 def find_header(rows: Sequence[Row], mapping: ColumnMapping) -> Header:
     """Return the row in which most columns are known, the first of equals."""
-    headers = [
-        Header(place, tuple(collapse(written(cell)) for cell in row))
-        for place, row in enumerate(rows[:HEADER_WITHIN])
-    ]
+    headers = [Header.of(place, row) for place, row in enumerate(rows)]
     return max(headers, key=lambda header: len(known_columns(header, mapping)))
 
 
@@ -88,12 +116,24 @@ def known_columns(header: Header, mapping: ColumnMapping) -> set[str]:
 
 
 def missing_columns(
-    known: Iterable[str], mapping: ColumnMapping, *, price_required: bool
+    known: Iterable[str],
+    mapping: ColumnMapping,
+    *,
+    price_required: bool,
+    may_lack: Iterable[str] = (),
 ) -> list[str]:
-    """Return the compulsory columns that a file lacks."""
-    dated = {"date"} if LEAD_DAYS in known and mapping.quote_date else set()
-    optional = set() if price_required else {"price"}
-    return [name for name in CORE if name not in {*known, *dated, *optional}]
+    """Return the compulsory columns that a file lacks.
+
+    Parameters
+    ----------
+    may_lack
+        Columns that files of its kind do without.
+    """
+    known = set(known)
+    lead = LEAD_DAYS in known and (mapping.quote_date or QUOTE_DATE in known)
+    dated = {"date"} if lead or {YEAR, MONTH} <= known else set()
+    optional = {*may_lack} if price_required else {*may_lack, "price"}
+    return [name for name in CORE if name not in known | dated | optional]
 
 
 def place_columns(header: Header, mapping: ColumnMapping) -> dict[str, int]:
@@ -120,19 +160,30 @@ def place_columns(header: Header, mapping: ColumnMapping) -> dict[str, int]:
         if column and column not in mapped and place not in mapped.values():
             candidates.setdefault(column, []).append(place)
     return mapped | {
-        column: _only_place(column, places, header)
+        column: only
         for column, places in candidates.items()
+        if (only := _only_place(column, places, header)) is not None
     }
 
 
-def minutes_per_unit(header: Header, place: int) -> int:
-    """Return the minutes that a plain number under a header counts; 60 for hours."""
-    return 1 if _HOURS.isdisjoint(header.words(place)) else 60
+def duration_unit_in_header(header: Header, place: int) -> DurationUnit | None:
+    """Return what a header says that plain numbers count."""
+    words = set(header.words(place))
+    if words & _HOURS:
+        return "hours"
+    return "minutes" if words & _MINUTES else None
 
 
-def is_month_first(header: Header, place: int) -> bool:
-    """Whether a header says that its dates begin with the month."""
-    return header.words(place)[-3:-1] == ["mm", "dd"]
+def day_order_in_header(header: Header, place: int) -> DayOrder | None:
+    """Return what a header says of the order of day and month.
+
+    It says it in signs, as in date(DD/MM/YYYY), or by its language: whoever heads a
+    column "data" writes the day first.
+    """
+    words = [word for word in header.words(place) if word in _DATES]
+    if {"dd", "mm"} <= set(words) and words[0] in ("dd", "mm"):
+        return "day_first" if words[0] == "dd" else "month_first"
+    return "day_first" if header.words(place)[:1] == ["data"] else None
 
 
 def currency_in_header(header: Header, place: int) -> str:
@@ -179,13 +230,14 @@ def _recognise(text: str, aliases: Mapping[str, str]) -> str | None:
 def _mapped_place(column: str, text: str, header: Header) -> int:
     if column not in _NAMES:
         raise SettingRefused(
-            "COLUMN_UNKNOWN", column=column, columns=", ".join([*CORE, LEAD_DAYS])
+            "COLUMN_UNKNOWN", column=column, columns=", ".join([*CORE, *OPTIONAL])
         )
     places = _places_of(text, header.texts)
     if not places:
         found = ", ".join(filter(None, header.texts))
         raise FileRefused("HEADER_NOT_FOUND", header=text, headers=found)
-    return _only_place(column, places, header)
+    place = _only_place(column, places, header)
+    return places[0] if place is None else place
 
 
 def _places_of(text: str, headers: Sequence[str]) -> list[int]:
@@ -197,11 +249,14 @@ def _places_of(text: str, headers: Sequence[str]) -> list[int]:
     return exact or folded
 
 
-def _only_place(column: str, places: list[int], header: Header) -> int:
-    plain_name = _NAMES[column].split()[0]
-    plain = [p for p in places if "".join(header.words(p)) == plain_name]
+def _only_place(column: str, places: list[int], header: Header) -> int | None:
+    """Return the one place of a column; None for an optional one with several."""
+    plain_name = _NAMES[column].split()[:1]
+    plain = [p for p in places if ["".join(header.words(p))] == plain_name]
     if len(plain) == 1 or len(places) == 1:
         return (plain or places)[0]
+    if column in OPTIONAL:
+        return None
     raise FileRefused(
         "COLUMN_AMBIGUOUS",
         column=column,

@@ -6,11 +6,16 @@ from typing import Final
 
 import numpy as np
 
+from tripadvance_core.domain.entities import DecimalMark, DurationUnit
+from tripadvance_core.errors import FileRefused
 from tripadvance_core.tabular.cells import Cell, Column, Fault, Parsed
-from tripadvance_core.tabular.numbers import decimal_mark, number_in
+from tripadvance_core.tabular.numbers import number_in
 from tripadvance_core.tabular.texts import fold
 
 MAX_MINUTES: Final = 4320
+
+USUAL_MINUTES: Final = 30
+"""Half of the flights of a file that counts in minutes last longer than this."""
 
 _COUNT = r"[0-9]+(?:[.,][0-9]+)?"
 _FORMS = (
@@ -35,26 +40,57 @@ _FORMS = (
 _MINUTES_IN = {"days": 1440, "hours": 60, "minutes": 1, "seconds": 1 / 60}
 
 
-def parse_durations(column: Column, header: str, minutes_per_unit: int) -> Parsed:
-    """Parse a column into minutes, ``float64``.
+def duration_unit(
+    column: Column, header: str, mark: DecimalMark, told: DurationUnit | None
+) -> DurationUnit:
+    """Return what the plain numbers of a column count.
 
     Parameters
     ----------
     header
         The column's header in the file, for the refusal.
-    minutes_per_unit
-        What a plain number counts: 1 for minutes, 60 for hours.
+    mark
+        The decimal mark of the column.
+    told
+        What the owner of the file or the header says.
 
     Raises
     ------
     FileRefused
-        ``NUMBER_AMBIGUOUS``, see ``numbers.decimal_mark``.
+        ``DURATION_UNIT_AMBIGUOUS`` where the numbers may be hours.
     """
-    mark = decimal_mark(column.texts, header)
+    distinct = [number_in(cell, mark) for cell in column.distinct]
+    numbers = np.array(distinct, dtype=np.float64)[column.places]
+    possible = numbers[numbers > 0]
+    if told or not len(possible):
+        return told or "minutes"
+    usual, longest = np.median(possible), np.max(possible)
+    if usual < USUAL_MINUTES and longest * 60 <= MAX_MINUTES:
+        raise FileRefused(
+            "DURATION_UNIT_AMBIGUOUS",
+            column=header,
+            example=f"{usual:g}",
+            in_minutes=f"{usual:g}",
+            in_hours=f"{usual * 60:g}",
+        )
+    return "minutes"
+
+
+def parse_durations(column: Column, unit: DurationUnit, mark: DecimalMark) -> Parsed:
+    """Parse a column into minutes, ``float64``.
+
+    Parameters
+    ----------
+    unit
+        What a plain number counts.
+    mark
+        The decimal mark of plain numbers.
+    """
+    minutes_per_unit = _MINUTES_IN[unit]
 
     def minutes_of(cell: Cell) -> float | Fault:
         number = number_in(cell, mark)
-        minutes = _minutes(cell) if number is None else number * minutes_per_unit
+        minutes = minutes_in(cell) if number is None else number * minutes_per_unit
         if minutes is None:
             return Fault("DURATION_INVALID")
         return minutes if 0 < minutes <= MAX_MINUTES else Fault("DURATION_RANGE")
@@ -62,7 +98,12 @@ def parse_durations(column: Column, header: str, minutes_per_unit: int) -> Parse
     return column.parse("DURATION_MISSING", minutes_of, filler=np.nan, dtype=np.float64)
 
 
-def _minutes(cell: Cell) -> float | None:
+def minutes_in(cell: Cell) -> float | None:
+    """Return the minutes that a cell spells out or shows as a time; else None.
+
+    >>> minutes_in("2h 50m"), minutes_in("02:50"), minutes_in("170")
+    (170.0, 170.0, None)
+    """
     if isinstance(cell, time):
         return cell.hour * 60 + cell.minute + cell.second / 60
     if isinstance(cell, timedelta):

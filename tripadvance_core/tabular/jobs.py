@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tripadvance_core.confined import Caps, Outcome
 from tripadvance_core.domain.entities import ColumnMapping
@@ -80,7 +82,7 @@ def clean_fares(
 ) -> Outcome:
     """Read a file into canonical rows; see ``read_fares`` for what is raised."""
     table = read_fares(content, name, mapping, base_currency)
-    rows, folded = fold_names(table.rows)
+    rows, folded = fold_names(table.coded)
     return _outcome(with_identity(rows), table, folded)
 
 
@@ -89,7 +91,7 @@ def read_trips(
 ) -> Outcome:
     """Read the trips whose prices are to be predicted, in canonical form."""
     table = read_fares(content, name, mapping, base_currency, price_required=False)
-    rows, folded = fold_names(table.rows)
+    rows, folded = fold_names(table.coded)
     return _outcome(rows, table, folded)
 
 
@@ -115,20 +117,36 @@ def add_predictions(
 ) -> Outcome:
     """Write a file's own columns with its predictions, a Parquet, beside them."""
     table = read_fares(content, name, mapping, base_currency, price_required=False)
-    by_row = from_parquet(predictions).set_index("sheet_row")
-    return Outcome({}, {"file": write_predictions(table.original, by_row, file_type)})
+    written = write_predictions(
+        table.original, table.kept, from_parquet(predictions), file_type
+    )
+    return Outcome({}, {"file": written})
 
 
 def to_parquet(frame: pd.DataFrame) -> bytes:
-    """Write a frame so that the same rows give the same bytes."""
+    """Write a frame so that the same rows give the same bytes; categories as text."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    texts = [field.name for field in table.schema if _is_text(field.type)]
     buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
+    # Without pandas' and Arrow's own schemas, which would bring categories back.
+    pq.write_table(
+        table.replace_schema_metadata(None),
+        buffer,
+        use_dictionary=texts,
+        store_schema=False,
+    )
     return buffer.getvalue()
 
 
 def from_parquet(content: bytes) -> pd.DataFrame:
-    """Read a frame back."""
-    return pd.read_parquet(io.BytesIO(content))
+    """Read a frame back: text is str, moments count seconds."""
+    frame = pd.read_parquet(io.BytesIO(content))
+    moments = frame.select_dtypes("datetime").columns
+    return frame.astype(dict.fromkeys(moments, "datetime64[s]"))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind) or pa.types.is_large_string(kind))
 
 
 def _outcome(

@@ -12,13 +12,15 @@ class RefusedRow:
     """A row that cannot be used, and why.
 
     ``row`` is the row of the sheet; ``column`` is canonical, None where the row as a
-    whole is at fault; ``code`` is a message code and ``details`` are its values.
+    whole is at fault; ``code`` is a message code and ``details`` are its values;
+    ``sheet`` is None where only one sheet was read.
     """
 
     row: int
     column: str | None
     code: str
     details: Mapping[str, Any]
+    sheet: str | None = None
 
     def sentence(self, language: Language) -> str:
         """Say what is wrong and what to do about it."""

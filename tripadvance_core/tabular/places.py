@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import airportsdata
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from tripadvance_core.tabular.cells import categories
 from tripadvance_core.tabular.names import REPLACEMENT
 from tripadvance_core.tabular.texts import collapse, fold
 
@@ -99,7 +102,8 @@ def fold_names(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[FoldedName, ...
     Returns
     -------
     DataFrame
-        The rows, with ``start_airport`` and ``end_airport`` (str) where any is known.
+        The rows, with ``start_airport`` and ``end_airport`` where any is known; names
+        are categories.
     tuple
         The spellings that were changed or held an airport, each once a column.
     """
@@ -107,35 +111,40 @@ def fold_names(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[FoldedName, ...
     for column in AIRPORTS:
         frame, found = _fold_cities(frame, column)
         folded += found
-    airlines = {name: find_airline(name) for name in frame["airline"].unique()}
+    names, places = _distinct(frame["airline"])
+    airlines = {name: find_airline(name) for name in names}
     folded += [
         FoldedName("airline", name, airline)
         for name, airline in airlines.items()
         if airline and airline != name
     ]
-    one_name = {name: airline or name for name, airline in airlines.items()}
-    return frame.assign(airline=frame["airline"].map(one_name)), tuple(folded)
+    one_name = categories([airlines[name] or name for name in names], places)
+    return frame.assign(airline=one_name), tuple(folded)
 
 
 def _fold_cities(
     frame: pd.DataFrame, column: str
 ) -> tuple[pd.DataFrame, list[FoldedName]]:
-    names = list(frame[column].unique())
+    names, rows = _distinct(frame[column])
     codes = [name for name in names if _place_of_code(name, among_codes=True)]
     among_codes = len(codes) > _CODES_SHARE * len(names)
-    found = {name: find_place(name, among_codes=among_codes) for name in names}
-    places = {name: place or Place(name) for name, place in found.items()}
-    cities = {name: place.city for name, place in places.items()}
-    airports = {name: place.airport for name, place in places.items()}
-    changed = {column: frame[column].map(cities).astype("str")}
-    if any(airports.values()):
-        changed[AIRPORTS[column]] = frame[column].map(airports).astype("str")
+    found = [find_place(name, among_codes=among_codes) or Place(name) for name in names]
+    changed = {column: categories([place.city for place in found], rows)}
+    if any(place.airport for place in found):
+        airports = categories([place.airport for place in found], rows)
+        changed[AIRPORTS[column]] = airports
     folded = [
         FoldedName(column, name, place.city, place.airport)
-        for name, place in places.items()
+        for name, place in zip(names, found, strict=True)
         if place != Place(name)
     ]
     return frame.assign(**changed), folded
+
+
+def _distinct(names: "pd.Series[Any]") -> tuple[list[str], NDArray[np.intp]]:
+    """Return the k distinct names of n rows, and the place of each row's among them."""
+    places, distinct = pd.factorize(names)
+    return [*distinct], places
 
 
 def _place_of_code(code: str, *, among_codes: bool) -> Place | None:

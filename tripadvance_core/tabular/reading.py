@@ -1,5 +1,7 @@
 """From the bytes of a file to its sheets, by what the file is and not by its name."""
 
+import io
+import zipfile
 from pathlib import PurePosixPath
 
 from tripadvance_core.errors import FileRefused
@@ -32,4 +34,14 @@ def read_sheets(content: bytes, file_name: str) -> list[Sheet]:
         raise FileRefused("LEGACY_XLS")
     if extension == ".xlsm":
         raise FileRefused("MACRO")
-    return [read_csv(content)] if extension == ".csv" else read_workbook(content)
+    is_workbook = extension == ".xlsx" or _is_workbook(content)
+    return read_workbook(content) if is_workbook else [read_csv(content)]
+
+
+def _is_workbook(content: bytes) -> bool:
+    """Whether a file is a workbook, whatever its name: some are served as .csv."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False

@@ -10,8 +10,6 @@ from tripadvance_core.tabular.columns import unique_names
 from tripadvance_core.tabular.intake import FareTable
 from tripadvance_core.tabular.writing import write_xlsx
 
-_ADDED = ("REPORT_ROW", "REPORT_COLUMN", "REPORT_REASON")
-
 
 def write_refusals(table: FareTable, language: Language) -> bytes:
     """Return a workbook of the refused rows: their own columns, row, column, reason.
@@ -19,16 +17,17 @@ def write_refusals(table: FareTable, language: Language) -> bytes:
     Text that looks like a formula stays text.
     """
     original, refused = table.original, table.refused
-    rows = np.array([row.row for row in refused], dtype=np.int64)
-    places = np.searchsorted(original.row_numbers, rows)
+    rows = np.flatnonzero(~table.kept)
     own: list[Sequence[Cell]] = [
-        [column[place] for place in places] for column in original.columns
+        column.rows(rows).cells() for column in original.columns
     ]
-    added: list[Sequence[Cell]] = [
-        [row.row for row in refused],
-        [row.column for row in refused],
-        [row.sentence(language) for row in refused],
-    ]
-    titles = (sentence(code, language) for code in _ADDED)
+    added: dict[str, Sequence[Cell]] = {
+        "REPORT_ROW": [row.row for row in refused],
+        "REPORT_COLUMN": [row.column for row in refused],
+        "REPORT_REASON": [row.sentence(language) for row in refused],
+    }
+    if original.sheet_names is not None:
+        added = {"REPORT_SHEET": [row.sheet for row in refused]} | added
+    titles = (sentence(code, language) for code in added)
     headers = (*original.headers, *unique_names(titles, original.headers))
-    return write_xlsx(headers, [*own, *added])
+    return write_xlsx(headers, [*own, *added.values()])

@@ -11,10 +11,10 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from tripadvance_core.errors import FileRefused, Refused
-from tripadvance_core.tabular.cells import Cell, Column, is_blank, written
+from tripadvance_core.tabular.cells import Booleans, Cell, Column, written
 from tripadvance_core.tabular.columns import unique_names
-from tripadvance_core.tabular.dates import parse_dates
-from tripadvance_core.tabular.further import mark_of_numbers
+from tripadvance_core.tabular.dates import find_day_order
+from tripadvance_core.tabular.further import find_days, mark_of_numbers
 from tripadvance_core.tabular.numbers import DECIMAL_MARKS, number_in, read_number
 from tripadvance_core.tabular.sheets import RawTable
 
@@ -24,20 +24,23 @@ ADDED = ("predicted_price", "low", "high", "model_id")
 # What a spreadsheet program takes for a formula, after spaces too (OWASP).
 _FORMULA_STARTS = tuple("=+-@＝＋－＠")
 _BREAKS = tuple("\t\r\n")
-# As long as dd/mm/yyyy; longer text has a time that a day would lose.
-_LONGEST_DAY = 10
 
 
 def write_predictions(
-    original: RawTable, predictions: pd.DataFrame, file_type: str
+    original: RawTable,
+    predicted: Booleans,
+    predictions: pd.DataFrame,
+    file_type: str,
 ) -> bytes:
     """Write every row of a file in its order, with its prediction where there is one.
 
     Parameters
     ----------
+    predicted
+        Which of the n rows of ``original`` there are predictions for.
     predictions
         Columns ``predicted_price``, ``low``, ``high`` (base currency) and
-        ``model_id``, indexed by the row of the sheet.
+        ``model_id`` of those rows, in their order.
     file_type
         ``xlsx`` or ``csv``.
 
@@ -47,23 +50,20 @@ def write_predictions(
         ``OUTPUT_TYPE`` for another file type.
     """
     headers = (*original.headers, *unique_names(ADDED, original.headers))
-    added = _added_columns(original, predictions)
+    added = [_spread(predictions[name].tolist(), predicted) for name in ADDED]
     if file_type == "csv":
-        return _write_csv(headers, [*original.columns, *added])
+        own = [column.cells() for column in original.columns]
+        return _write_csv(headers, [*own, *added])
     if file_type == "xlsx":
-        own = (
-            map(_real_cells, original.columns) if original.is_text else original.columns
-        )
-        return write_xlsx(headers, [*own, *added])
+        real = _real_cells if original.is_text else Column.cells
+        return write_xlsx(headers, [*map(real, original.columns), *added])
     raise Refused("OUTPUT_TYPE", file_type=file_type)
 
 
-def _added_columns(
-    original: RawTable, predictions: pd.DataFrame
-) -> list[Sequence[Cell]]:
-    by_row = predictions.reindex(original.row_numbers).astype(object)
-    by_row = by_row.where(by_row.notna(), None)
-    return [by_row[name].tolist() for name in ADDED]
+def _spread(values: list[Cell], where: Booleans) -> list[Cell]:
+    """Return n cells that hold the values in their order, where there are any."""
+    remaining = iter(values)
+    return [next(remaining) if there else None for there in where.tolist()]
 
 
 def _write_csv(headers: Iterable[str], columns: Iterable[Sequence[Cell]]) -> bytes:
@@ -108,24 +108,17 @@ def write_xlsx(headers: Iterable[str], columns: Iterable[Sequence[Cell]]) -> byt
     return content.getvalue()
 
 
-def _real_cells(cells: Sequence[Cell]) -> Sequence[Cell]:
+def _real_cells(column: Column) -> list[Cell]:
     """Return a column of text as the numbers or days that it writes, if it does."""
-    column = Column.of(cells)
     mark = mark_of_numbers(column)
     if mark is not None:
-        return [number_in(cell, mark) for cell in cells]
-    return _days(column) or cells
-
-
-def _days(column: Column) -> list[Cell] | None:
-    """Return the days of a column that holds nothing else, blanks apart."""
-    if any(len(text) > _LONGEST_DAY for text in column.texts):
-        return None
+        return _each(column, [number_in(cell, mark) for cell in column.distinct])
     try:
-        days, faults = parse_dates(column)
+        days = find_days(column, find_day_order([column], None))
     except FileRefused:
-        return None
-    blank = column.where(is_blank)
-    if blank.all() or any(faults[~blank]):
-        return None
-    return list(days.tolist())
+        return column.cells()
+    return column.cells() if days is None else _each(column, days.tolist())
+
+
+def _each(column: Column, distinct: Sequence[Cell]) -> list[Cell]:
+    return Column(distinct, column.places).cells()
