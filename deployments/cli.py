@@ -4,16 +4,15 @@ Exit status 0: done; 1: refused or failed, with a code and a sentence; 2: wrong 
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deployments.console import Console
-from tripadvance_core.domain.entities import ColumnMapping
+from deployments.reading_options import Command, mapping_of, reading_options
 from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.settings import Settings, load_settings
 
@@ -21,18 +20,7 @@ from tripadvance_core.settings import Settings, load_settings
 if TYPE_CHECKING:
     from tripadvance_core.bootstrap import Services
 
-CANONICAL = (
-    "date",
-    "start_city",
-    "end_city",
-    "airline",
-    "duration",
-    "price",
-    "lead_days",
-)
 OWNER = "command"
-
-Command = Callable[..., None]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,72 +40,6 @@ def common_options(command: Command) -> Command:
         envvar="TRIPADVANCE_DATA_DIR",
         help="Folder that holds everything.",
     )(command)
-
-
-def reading_options(command: Command) -> Command:
-    """Add the options that tell how a file is to be read."""
-    for option in (
-        click.option(
-            "--map",
-            "headers",
-            multiple=True,
-            metavar="CANONICAL=HEADER",
-            callback=_read_headers,
-            help=f"The file's header of one of {', '.join(CANONICAL)}. Repeatable.",
-        ),
-        click.option(
-            "--currency",
-            metavar="CODE",
-            callback=_read_currency,
-            help="Currency of the file's prices (ISO 4217).",
-        ),
-        click.option("--sheet", help="Sheet of the workbook to read."),
-        click.option(
-            "--quote-date",
-            type=click.DateTime(["%Y-%m-%d"]),
-            help="Day on which the fares were seen, for files with lead_days only.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def _read_headers(
-    _context: click.Context, _option: click.Parameter, pairs: tuple[str, ...]
-) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for pair in pairs:
-        canonical, equals, header = pair.partition("=")
-        if not equals or not header or canonical not in CANONICAL:
-            raise click.BadParameter(
-                f"{pair!r} is not CANONICAL=HEADER with one of {', '.join(CANONICAL)}"
-            )
-        if canonical in headers:
-            raise click.BadParameter(f"{canonical} is mapped twice")
-        headers[canonical] = header
-    return headers
-
-
-def _read_currency(
-    _context: click.Context, _option: click.Parameter, code: str | None
-) -> str | None:
-    if code is not None and not (len(code) == 3 and code.isalpha() and code.isascii()):
-        raise click.BadParameter(f"{code!r} is not a code of ISO 4217, such as BRL")
-    return code and code.upper()
-
-
-def _mapping(
-    headers: dict[str, str],
-    currency: str | None,
-    sheet: str | None,
-    quote_date: datetime | None,
-) -> ColumnMapping:
-    return ColumnMapping(
-        headers=headers,
-        currency=currency,
-        sheet=sheet,
-        quote_date=quote_date and quote_date.date(),
-    )
 
 
 @contextmanager
@@ -167,7 +89,7 @@ def check(
             services,
             console,
             files,
-            _mapping(**reading),
+            mapping_of(**reading),
             owner=OWNER,
             name=name,
             with_rows=with_rows,
@@ -187,7 +109,7 @@ def ingest(
 
     with _opened(data_dir, as_json=as_json) as (services, console):
         all_taken = ingest_files(
-            services, console, files, _mapping(**reading), owner=OWNER
+            services, console, files, mapping_of(**reading), owner=OWNER
         )
     sys.exit(0 if all_taken else 1)
 
@@ -302,7 +224,7 @@ def predict(
     if output.suffix.lower() not in (".xlsx", ".csv"):
         raise click.BadParameter("OUT must end in .xlsx or .csv", param_hint="-o")
     with _opened(data_dir, as_json=as_json) as (services, console):
-        predict_file(services, console, file, output, _mapping(**reading))
+        predict_file(services, console, file, output, mapping_of(**reading))
 
 
 @main.command()

@@ -150,6 +150,7 @@ def _print_check(
     }
     if refusal:
         document["message"] = explain(refusal, console)
+        document["details"] = refusal.details
     if with_rows:
         document["rows"] = _core_rows(fares) if fares else []
     console.document(document)

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
+from deployments.reading_options import CANONICAL
+from tripadvance_core.tabular.columns import CORE, OPTIONAL
+
 HEADER = "date,start_city,end_city,airline,duration,price\n"
 GOOD_ROW = "25/03/2025,Salvador,Recife,Gol,80,82.68\n"
 BAD_ROW = "25/03,Salvador,Recife,Gol,80,82.68\n"
@@ -196,3 +199,47 @@ def test_doctor_finds_a_damaged_master(installation: Any, fares: Path) -> None:
     assert done.exit_code == 1
     broken = [check["check"] for check in report["checks"] if not check["ok"]]
     assert broken == ["CHECK_MASTER"]
+
+
+def test_every_column_of_ours_can_be_mapped() -> None:
+    assert set(CANONICAL) == {*CORE, *OPTIONAL}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--rate", "BRL=0.2"],
+        ["--rate", "BRL=-1@2026-11-20"],
+        ["--rate", "R$=0.2@2026-11-20"],
+        ["--decimal", "."],
+        ["--date-order", "mdy"],
+        ["--duration-unit", "days"],
+    ],
+)
+def test_answer_that_is_none_is_wrong_usage(
+    installation: Any, option: list[str]
+) -> None:
+    assert installation.command("check", "a.csv", *option).exit_code == 2
+
+
+def test_what_a_file_leaves_open_is_asked_and_answered(
+    installation: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "fares.csv"
+    file.write_text(
+        "date,start_city,end_city,airline,duration,price\n"
+        "03/02/2026,Salvador,Recife,Gol,2.5,R$ 1.037\n"
+    )
+    command = ["check", str(file), "--json", "--rows"]
+    answers = [
+        ("DATE_ORDER_AMBIGUOUS", ["--date-order", "month-first"]),
+        ("DURATION_UNIT_AMBIGUOUS", ["--duration-unit", "hours"]),
+        ("CURRENCY_OTHER", ["--rate", "BRL=0.2@2026-11-20"]),
+        ("NUMBER_AMBIGUOUS", ["--decimal", "comma"]),
+    ]
+    for code, answer in answers:
+        asked = installation.command(*command)
+        assert json.loads(asked.stdout)["reason"] == code
+        command += answer
+    answered = json.loads(installation.command(*command).stdout)
+    assert answered["rows"] == [["2026-03-02", "Salvador", "Recife", "Gol", 150, 207.4]]

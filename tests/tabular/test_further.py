@@ -63,7 +63,7 @@ def test_column_of_times_counts_minutes(cells: list[Cell]) -> None:
     assert typed(Column.of(cells)).tolist() == [635, 125]
 
 
-def test_declared_decimal_mark_is_that_of_every_column() -> None:
+def test_declared_decimal_mark_settles_what_is_open() -> None:
     assert typed(Column.of(["1.037"]), declared=",").tolist() == [1037]
 
 

@@ -104,3 +104,12 @@ def test_refusal_shows_both_readings() -> None:
         decimal_mark(["1.037", "980"], "fare")
     details = refused.value.details
     assert (details["by_point"], details["by_comma"]) == ("1.037", "1037")
+
+
+def test_owner_settles_what_the_column_leaves_open() -> None:
+    assert decimal_mark(["1.037"], "fare", declared=",") == ","
+    assert decimal_mark(["1.5", "2,5"], "fare", declared=",") == ","
+
+
+def test_column_that_tells_is_believed_first() -> None:
+    assert decimal_mark(["1.5"], "fare", declared=",") == "."

@@ -11,6 +11,7 @@ from tripadvance_core.tabular.places import (
     find_airline,
     find_place,
     fold_names,
+    names_with_another_state,
 )
 
 
@@ -127,3 +128,15 @@ def test_folding_twice_is_folding_once(name: str) -> None:
     place = find_place(name)
     if place is not None:
         assert find_place(place.city) == Place(place.city)
+
+
+@pytest.mark.parametrize("name", ["Salvador (BH)", "Recife - SP", "SALVADOR/MG"])
+def test_known_city_beside_another_state_is_told_and_not_folded(name: str) -> None:
+    assert names_with_another_state(fares(start_city=name)) == {name}
+    frame, _ = fold_names(fares(start_city=name))
+    assert frame["start_city"].tolist() == [name]
+
+
+@pytest.mark.parametrize("name", ["Salvador (BA)", "São Paulo, BR", "Nowhere (XX)"])
+def test_city_beside_its_own_state_or_unknown_is_no_matter(name: str) -> None:
+    assert names_with_another_state(fares(start_city=name)) == set()

@@ -38,7 +38,7 @@ def typed(
     order
         What comes first in text such as 03/02/2025.
     declared
-        The decimal mark that the owner of the file has named.
+        The decimal mark that the owner of the file has named, where it is open.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def mark_of_numbers(
     digits than a float holds.
     """
     filled = [cell for cell in column.distinct if not is_blank(cell)]
-    mark = declared or find_decimal_mark(column.texts)
+    mark = find_decimal_mark(column.texts) or declared
     if mark is None or not filled:
         return None
     numbers = all(_is_quantity(c) and number_in(c, mark) is not None for c in filled)

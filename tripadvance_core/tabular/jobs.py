@@ -5,6 +5,7 @@ Bytes and plain values go in, JSON and bytes come out: see ``confined``.
 
 import io
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,11 @@ from tripadvance_core.messages import Language
 from tripadvance_core.tabular.intake import FareTable, read_fares
 from tripadvance_core.tabular.joining import with_identity
 from tripadvance_core.tabular.notes import Note, RefusedRow
-from tripadvance_core.tabular.places import FoldedName, fold_names
+from tripadvance_core.tabular.places import (
+    FoldedName,
+    fold_names,
+    names_with_another_state,
+)
 from tripadvance_core.tabular.refusals import write_refusals
 from tripadvance_core.tabular.writing import write_predictions
 
@@ -156,11 +161,17 @@ def _outcome(
         document={
             "rows_kept": len(rows),
             "refused": [vars(row) for row in table.refused],
-            "warnings": [str(note) for note in table.warnings],
+            "warnings": [*map(str, table.warnings), *map(str, _notes_on_names(table))],
             "folded": [vars(name) for name in folded],
         },
         blobs={"rows": to_parquet(rows)},
     )
+
+
+def _notes_on_names(table: FareTable) -> Iterator[Note]:
+    doubtful = names_with_another_state(table.coded)
+    if doubtful:
+        yield Note("state_mismatch", len(doubtful))
 
 
 def _unpacked_size(content: bytes) -> int:

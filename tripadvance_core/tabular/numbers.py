@@ -87,14 +87,14 @@ def decimal_mark(
     column
         Its header in the file, for the refusal.
     declared
-        The mark that the owner of the file has named; it is not questioned.
+        The mark that the owner of the file has named, for columns that do not tell.
 
     Raises
     ------
     FileRefused
         ``NUMBER_AMBIGUOUS`` where the mark cannot be told.
     """
-    mark = declared or find_decimal_mark(texts)
+    mark = find_decimal_mark(texts) or declared
     if mark is None:
         example = max(texts, key=lambda text: len(_marks_that_fit(text)))
         by_point, by_comma = map(_shown, _readings(example))

@@ -30,6 +30,7 @@ _PACKAGE: Final = "tripadvance_core.tabular"
 _CODE: Final = re.compile(r"[A-Z]{3,4}")
 # São Paulo (SP), SAO PAULO/SP, São Paulo - GRU, São Paulo, SP
 _WITH_SUFFIX: Final = re.compile(r"(.+?) ?(?:\(([A-Z]{2,4})\)|[/,-] ?([A-Z]{2,4}))")
+_COUNTRY: Final = ("BR", "BRA")
 _CODE_FIRST: Final = re.compile(r"([A-Z]{3,4}) ?[-/,] ?(.+)")
 # In a column of names a word of three capitals is hardly a code.
 _CODES_SHARE: Final = 0.5
@@ -85,6 +86,17 @@ def find_place(name: str, *, among_codes: bool = False) -> Place | None:
     return _place_with_suffix(text)
 
 
+def bears_another_state(name: str) -> bool:
+    """Whether a known city stands beside a state that is not its own.
+
+    >>> bears_another_state("Salvador (BH)"), bears_another_state("Salvador (BA)")
+    (True, False)
+    """
+    if find_place(name) is not None:
+        return False
+    return any(_city_of_name(city) for city, _ in _parted(collapse(name)))
+
+
 def find_airline(name: str) -> str | None:
     """Return the airline that a name or a code means; None where none is certain.
 
@@ -120,6 +132,12 @@ def fold_names(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[FoldedName, ...
     ]
     one_name = categories([airlines[name] or name for name in names], places)
     return frame.assign(airline=one_name), tuple(folded)
+
+
+def names_with_another_state(frame: pd.DataFrame) -> set[str]:
+    """Return the cities of a frame, as the file spells them, that bear a wrong state."""
+    names = {name for column in AIRPORTS for name in frame[column].unique()}
+    return {name for name in names if bears_another_state(name)}
 
 
 def _fold_cities(
@@ -175,7 +193,7 @@ def _place_with_suffix(text: str) -> Place | None:
         city = _city_of_name(city_text)
         if city is None:
             continue
-        if _cities().states[city] == code:
+        if code in (_cities().states[city], *_COUNTRY):
             return Place(city)
         place = _cities().by_code.get(code)
         if place is not None and place.city == city:
