@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from deployments.console import Console
 from deployments.reading_options import Command, mapping_of, reading_options
 from tripadvance_core.errors import TripAdvanceError
+from tripadvance_core.messages import LANGUAGES, Language
 from tripadvance_core.settings import Settings, load_settings
 
 # The services bring pandas and XGBoost along; --help and wrong usage do without.
@@ -67,6 +68,15 @@ def _opened(
         yield services, console
 
 
+def _file_type(output: Path) -> Literal["xlsx", "csv"]:
+    match output.suffix.lower():
+        case ".xlsx":
+            return "xlsx"
+        case ".csv":
+            return "csv"
+    raise click.BadParameter("OUT must end in .xlsx or .csv", param_hint="-o")
+
+
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--name", help="Judge the file as if it had this name.")
@@ -112,6 +122,26 @@ def ingest(
             services, console, files, mapping_of(**reading), owner=OWNER
         )
     sys.exit(0 if all_taken else 1)
+
+
+@main.command()
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT"
+)
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), help="Language of the headers."
+)
+@common_options
+def template(
+    output: Path, language: Language | None, data_dir: Path | None, as_json: bool
+) -> None:
+    """Write a file to fill fares in: OUT (.xlsx or .csv)."""
+    from deployments.template import write_template_file
+
+    file_type = _file_type(output)
+    with _explained(data_dir, as_json=as_json) as console:
+        settings = load_settings(data_dir)
+        write_template_file(settings, console, output, file_type, language)
 
 
 @main.command()
@@ -221,10 +251,11 @@ def predict(
     """Ask MASTER for the prices of FILE; OUT (.xlsx or .csv) has them beside it."""
     from deployments.files import predict_file
 
-    if output.suffix.lower() not in (".xlsx", ".csv"):
-        raise click.BadParameter("OUT must end in .xlsx or .csv", param_hint="-o")
+    _file_type(output)
     with _opened(data_dir, as_json=as_json) as (services, console):
-        predict_file(services, console, file, output, mapping_of(**reading))
+        predict_file(
+            services, console, file, output, mapping_of(**reading), owner=OWNER
+        )
 
 
 @main.command()

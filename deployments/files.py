@@ -84,12 +84,14 @@ def predict_file(
     path: Path,
     output: Path,
     mapping: ColumnMapping,
+    *,
+    owner: str,
 ) -> None:
     """Write the file with its predictions beside it and say how many there are."""
     result = services.prediction.predict_file(
         read_file(path),
         path.name,
-        mapping,
+        services.uploads.with_known_headers(mapping, owner),
         file_type=output.suffix.lower().removeprefix("."),
     )
     write_file(output, result.content)

@@ -29,6 +29,16 @@ def number(value: float, language: Language, decimals: int = 0) -> str:
     )
 
 
+def figure(value: float, language: Language) -> str:
+    """Write a count as it is, and a measure with its first three digits.
+
+    >>> figure(0.000213, "pt-BR"), figure(20_001, "en")
+    ('0,000213', '20,001')
+    """
+    pattern = "#,##0" if isinstance(value, int) else "#,@##"
+    return format_decimal(value, pattern, _LOCALES[language])
+
+
 def percent(share: float, language: Language, decimals: int = 1) -> str:
     """Write a share, of which 1 is the whole, as a percentage.
 

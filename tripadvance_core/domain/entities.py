@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.domain.promotion import PromotionDecision
 from tripadvance_core.domain.times import Moment
+from tripadvance_core.formats import figure
 from tripadvance_core.messages import Language, sentence
 
 
@@ -116,11 +117,14 @@ class Evidence(Value):
     """Something that speaks against a file: a message code and its figures."""
 
     code: str
-    details: dict[str, Any] = Field(default_factory=dict)
+    details: dict[str, int | float] = Field(default_factory=dict)
 
     def sentence(self, language: Language) -> str:
         """Say what speaks against the file, with its figures."""
-        return sentence(self.code, language, **self.details)
+        figures = {
+            name: figure(value, language) for name, value in self.details.items()
+        }
+        return sentence(self.code, language, **figures)
 
 
 class Intervention(Value):

@@ -88,11 +88,15 @@ class UploadService:
         self._review = Review(database, objects, clock)
         self._aliases = Aliases(database)
 
+    def with_known_headers(self, mapping: ColumnMapping, owner: str) -> ColumnMapping:
+        """Return a mapping with what its owner has mapped in earlier files."""
+        return self._aliases.added_to(mapping, owner)
+
     def check(
         self, content: bytes, name: str, mapping: ColumnMapping, *, owner: str
     ) -> FileCheck:
         """Read a file without keeping anything."""
-        known = self._aliases.added_to(mapping, owner)
+        known = self.with_known_headers(mapping, owner)
         try:
             fares = self._reader.fares(content, name, known)
         except FileRefused as refusal:
@@ -119,7 +123,7 @@ class UploadService:
         former = self._store.uploads.find(upload_id)
         if former is not None and former.status not in UNUSED:
             raise _already_uploaded(former)
-        mapping = self._aliases.added_to(mapping, owner)
+        mapping = self.with_known_headers(mapping, owner)
         check = self.check(content, name, mapping, owner=owner)
         upload = self._record(upload_id, digest, content, mapping, check, owner)
         if former is None:

@@ -18,6 +18,7 @@ from tripadvance_core.tabular.cells import (
 )
 from tripadvance_core.tabular.dates import parse_dates
 from tripadvance_core.tabular.durations import minutes_in
+from tripadvance_core.tabular.formulas import from_inert_text
 from tripadvance_core.tabular.numbers import find_decimal_mark, number_in
 from tripadvance_core.tabular.texts import collapse
 
@@ -109,4 +110,4 @@ def _is_quantity(cell: Cell) -> bool:
 
 
 def _text(cell: Cell) -> str | None:
-    return None if is_blank(cell) else collapse(written(cell))
+    return None if is_blank(cell) else collapse(from_inert_text(written(cell)))
