@@ -204,6 +204,18 @@ def train(ignore_window: bool, data_dir: Path | None, as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--reason", required=True, help="Why.")
+@common_options
+def rebuild(reason: str, data_dir: Path | None, as_json: bool) -> None:
+    """Train MASTER anew without the files that were withdrawn since."""
+    from deployments.training import rebuild_master
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        ordered = services.registry.rebuild_of_master(reason=reason, by=OWNER)
+        rebuild_master(services, console, ordered)
+
+
+@main.command()
 @common_options
 def models(data_dir: Path | None, as_json: bool) -> None:
     """List the models, newest first."""

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from deployments.console import Console
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.domain.entities import TrainingRun
+from tripadvance_core.domain.entities import Rebuild, TrainingRun
 from tripadvance_core.services.night import NightOrder, NightResult
 from tripadvance_core.services.report import NightReport
 
@@ -64,6 +64,22 @@ def train_night(services: Services, console: Console, *, ignore_window: bool) ->
         results.append(result)
         print_result(console, result)
         more = result.more
+    console.document(_night(results))
+
+
+def rebuild_master(services: Services, console: Console, rebuild: Rebuild) -> None:
+    """Train a model of the remaining files in MASTER's place, whatever the hour.
+
+    A run that was left unfinished is finished first.
+    """
+    order = NightOrder(
+        holder=f"command, process {os.getpid()}", ignore_window=True, rebuild=rebuild
+    )
+    steps = PlainSteps(services, console)
+    results: list[NightResult] = []
+    while not results or (results[-1].run and not results[-1].run.rebuild):
+        results.append(services.night.run_partition(order, steps))
+        print_result(console, results[-1])
     console.document(_night(results))
 
 

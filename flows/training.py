@@ -10,6 +10,7 @@ from pydantic import Field
 from flows.control import submit_next
 from flows.names import FLOW
 from flows.tasks import PrefectSteps, services
+from tripadvance_core.domain.entities import Rebuild
 from tripadvance_core.domain.times import utc_now
 from tripadvance_core.services.claims import PartitionRequest
 from tripadvance_core.services.night import NightOrder, NightResult
@@ -27,6 +28,7 @@ def nightly_training(
     ignore_window: bool = False,
     min_partition_bytes: Annotated[int | None, Field(ge=1)] = None,
     max_partitions: Annotated[int | None, Field(ge=1, le=1000)] = None,
+    rebuild_reason: str | None = None,
     partition_number: Annotated[int, Field(ge=1)] = 1,
     chain: str | None = None,
 ) -> State[Any]:
@@ -43,6 +45,8 @@ def nightly_training(
             in the settings.
         max_partitions: How many partitions this chain may train; 1 for only one.
             Empty: as in the settings.
+        rebuild_reason: Why MASTER is to be trained anew without the files that were
+            withdrawn since. Empty: train the next partition.
         partition_number: Position in the chain. Leave 1.
         chain: Name of the chain. Leave empty.
     """
@@ -53,6 +57,7 @@ def nightly_training(
             holder=f"flow-run {this_run}",
             ignore_window=ignore_window,
             scheduled_for=runtime.flow_run.scheduled_start_time,
+            rebuild=_rebuild(rebuild_reason, this_run),
             request=PartitionRequest(min_partition_bytes, flow_run_id=this_run),
         ),
         PrefectSteps(),
@@ -70,6 +75,14 @@ def nightly_training(
             },
         )
     return Completed(name=_state_name(result), message=report.headline)
+
+
+def _rebuild(reason: str | None, this_run: str) -> Rebuild | None:
+    if not reason:
+        return None
+    return services().registry.rebuild_of_master(
+        reason=reason, by=f"flow-run {this_run}"
+    )
 
 
 def _publish(result: NightResult) -> NightReport:

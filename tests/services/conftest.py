@@ -51,9 +51,13 @@ class House:
         )
         return upload
 
+    def request(self, min_partition_bytes: int | None = None) -> PartitionRequest:
+        """Ask for a partition."""
+        return PartitionRequest(min_partition_bytes)
+
     def run(self, **order: Any) -> NightResult:
         """Run one partition without Prefect."""
-        request = PartitionRequest(order.pop("min_partition_bytes", None))
+        request = self.request(order.pop("min_partition_bytes", None))
         return self.services.night.run_partition(
             NightOrder(holder="test", request=request, **order),
             self.services.training,

@@ -140,7 +140,8 @@ class Upload(Entity):
     """One uploaded file. The id is taken from its bytes: same bytes, same upload.
 
     ``cleaned`` holds its usable rows; it is there from the moment the file was taken
-    in, unless the file was refused. ``evidence`` tells why it was held.
+    in, unless the file was refused. ``first_day`` and ``last_day`` are those of its
+    flights. ``evidence`` tells why it was held.
     """
 
     name: str
@@ -151,6 +152,8 @@ class Upload(Entity):
     uploaded_at: Moment
     rows_total: int = 0
     rows_kept: int = 0
+    first_day: date | None = None
+    last_day: date | None = None
     reason: str | None = None
     warnings: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
@@ -178,10 +181,19 @@ class RunStatus(StrEnum):
     HELD = "held"
 
 
+class Rebuild(Value):
+    """The order to put a model of the remaining files in the place of a MASTER."""
+
+    replaces: str
+    by: str
+    reason: str
+
+
 class TrainingRun(Entity):
     """The training of one partition, and which of its steps are finished.
 
-    ``steps`` maps the name of a finished step to what it produced, so that a
+    A run with a ``rebuild`` has no uploads of its own: it learns from those that were
+    trained on before and not withdrawn. ``steps`` maps the name of a finished step to what it produced, so that a
     resumed run goes on from there. ``token`` is that of the lease holder.
     """
 
@@ -194,6 +206,7 @@ class TrainingRun(Entity):
     started_at: Moment
     finished_at: Moment | None = None
     flow_run_id: str | None = None
+    rebuild: Rebuild | None = None
     steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from tripadvance_core.domain.entities import (
     Claim,
+    Rebuild,
     RunStatus,
     TrainingRun,
     Upload,
@@ -65,9 +66,12 @@ class Claims:
         )
         return runs[0] if runs else None
 
-    def claim(self, token: str, request: PartitionRequest) -> TrainingRun | None:
+    def claim(
+        self, token: str, request: PartitionRequest, rebuild: Rebuild | None = None
+    ) -> TrainingRun | None:
         """Take an unfinished run over, or claim the next partition; None if too little.
 
+        Where a rebuild is ordered, it is begun instead of the next partition.
         The caller holds the training lease under ``token``. A run that has failed too
         often is set aside, its uploads held, so that it does not stop the others.
         """
@@ -75,8 +79,14 @@ class Claims:
             if run.attempts < self._settings.max_attempts:
                 return self._take_over(run, token, request)
             self._hold(run)
+        if rebuild is not None:
+            run_id = f"rebuild-{rebuild.replaces}"
+            return self._open(run_id, (), token, request, rebuild)
         chosen = self.next_choice(request).uploads
-        return self._open(chosen, token, request) if chosen else None
+        if not chosen:
+            return None
+        run_id = partition_id(upload.id for upload in chosen)
+        return self._open(run_id, chosen, token, request)
 
     def release(self, run_id: str, token: str) -> None:
         """Let the uploads of a run wait again, for the window has closed."""
@@ -90,7 +100,12 @@ class Claims:
         )
 
     def _open(
-        self, uploads: tuple[Upload, ...], token: str, request: PartitionRequest
+        self,
+        run_id: str,
+        uploads: tuple[Upload, ...],
+        token: str,
+        request: PartitionRequest,
+        rebuild: Rebuild | None = None,
     ) -> TrainingRun:
         """Write the run, then claim: a crash between leaves a run to take over.
 
@@ -99,7 +114,7 @@ class Claims:
         """
         last = self._store.runs.select(order=[("number", -1)], limit=1)
         run = TrainingRun(
-            id=partition_id(upload.id for upload in uploads),
+            id=run_id,
             number=last[0].number + 1 if last else 1,
             upload_ids=tuple(upload.id for upload in uploads),
             size_bytes=sum(upload.size_bytes for upload in uploads),
@@ -107,6 +122,7 @@ class Claims:
             token=token,
             started_at=self._clock(),
             flow_run_id=request.flow_run_id,
+            rebuild=rebuild,
         )
         former = self._store.runs.find(run.id)
         if former is None:

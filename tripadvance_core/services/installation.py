@@ -7,6 +7,7 @@ from tripadvance_core.storage.objects import ObjectStore
 _INDEXES = (
     ("uploaded_files", ("status", "uploaded_at")),
     ("uploaded_files", ("claim.token",)),
+    ("uploaded_files", ("last_day",)),
     ("training_runs", ("status", "number")),
     ("models", ("number",)),
     ("promotions", ("version",)),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from tripadvance_core.domain.entities import ModelVersion, TrainingRun
+from tripadvance_core.domain.entities import ModelVersion, Rebuild, TrainingRun
 from tripadvance_core.domain.partition import Choice
 from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.domain.times import Clock
@@ -49,6 +49,7 @@ class NightOrder:
     holder: str
     ignore_window: bool = False
     scheduled_for: datetime | None = None
+    rebuild: Rebuild | None = None
     request: PartitionRequest = field(default_factory=PartitionRequest)
 
 
@@ -141,7 +142,7 @@ class Night:
         admission = self.admission(order)  # again: waiting for the lease took time
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
-        run = self._claims.claim(lease.token, order.request)
+        run = self._claims.claim(lease.token, order.request, order.rebuild)
         if run is None:
             choice = self._claims.next_choice(order.request)
             return NightResult(NightState.NOT_ENOUGH, choice)

@@ -9,7 +9,9 @@ from tripadvance_core.domain.entities import (
     ModelRole,
     ModelVersion,
     Promotion,
+    Rebuild,
     StoredFile,
+    UploadStatus,
 )
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.errors import AlreadyExists, Conflict, NotFound
@@ -138,6 +140,26 @@ class Registry:
             raise NotFound("NO_PREVIOUS_MASTER")
         previous = self._store.models.get(current.previous_model_id)
         return self.switch(previous, replacing=current.model_id, reason=reason, by=by)
+
+    def rebuild_of_master(self, *, reason: str, by: str) -> Rebuild:
+        """Return the order to rebuild MASTER without the files withdrawn since.
+
+        Raises
+        ------
+        NotFound
+            ``NO_MASTER``.
+        Conflict
+            ``NOTHING_WITHDRAWN`` where MASTER has learned from no withdrawn file,
+            ``NOTHING_LEFT`` where it has learned from no other.
+        """
+        master = self.master()
+        if master is None:
+            raise NotFound("NO_MASTER")
+        if not master.withdrawn_upload_ids:
+            raise Conflict("NOTHING_WITHDRAWN", number=master.number)
+        if not self._store.uploads.count({"status": UploadStatus.TRAINED}):
+            raise Conflict("NOTHING_LEFT", number=master.number)
+        return Rebuild(replaces=master.id, reason=reason, by=by)
 
     def repair(self) -> None:
         """Write what is derived from the pointer: its history entry, the flags."""

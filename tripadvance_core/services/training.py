@@ -18,6 +18,7 @@ import pandas as pd
 from tripadvance_core.domain.entities import (
     ModelRole,
     ModelVersion,
+    Rebuild,
     RunStatus,
     StoredFile,
     TrainingRun,
@@ -169,11 +170,15 @@ class TrainingService:
         with self._step(run_id, token, "promote", last=True) as result:
             if result is None:
                 return
-            model_id = self._store.runs.get(run_id).steps["train"]["model_id"]
-            version = self._store.models.get(model_id)
-            decision = version.decision
-            if decision is None:
-                decision = self._enthrone(version, self._decide(version))
+            run = self._store.runs.get(run_id)
+            version = self._store.models.get(run.steps["train"]["model_id"])
+            if run.rebuild is not None:
+                decision = self._enthrone_rebuilt(version, run.rebuild)
+            else:
+                decision = version.decision or self._enthrone(
+                    version, self._decide(version)
+                )
+            if version.decision is None:
                 self._store.models.change(
                     {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
                 )
@@ -291,13 +296,16 @@ class TrainingService:
             }
         )
 
-    def _decide(self, version: ModelVersion) -> PromotionDecision:
+    def _decide(
+        self, version: ModelVersion, *, against_baseline: bool = False
+    ) -> PromotionDecision:
         """Decide on the stored predictions, proven by their checksum."""
         scores = from_parquet(load_file(self._objects, version.predictions))
+        rival = "baseline" if against_baseline else "rival"
         panel = Panel(
             actual=scores["actual"].to_numpy(float),
             challenger=scores["challenger"].to_numpy(float),
-            rival=scores["rival"].to_numpy(float),
+            rival=scores[rival].to_numpy(float),
             groups=scores["group"].to_numpy("int64"),
         )
         policy = PromotionPolicy(
@@ -307,24 +315,50 @@ class TrainingService:
             seed=self._settings.seed,
         )
         return decide(
-            panel, policy, challenger_id=version.id, rival_id=version.rival_id
+            panel,
+            policy,
+            challenger_id=version.id,
+            rival_id=None if against_baseline else version.rival_id,
         )
 
     def _enthrone(
         self, version: ModelVersion, decision: PromotionDecision
     ) -> PromotionDecision:
         """Move MASTER as decided; hold the model if MASTER moved meanwhile."""
+        return self._switched(
+            version, decision, version.rival_id, decision.reason, NIGHT
+        )
+
+    def _enthrone_rebuilt(
+        self, version: ModelVersion, rebuild: Rebuild
+    ) -> PromotionDecision:
+        """Move MASTER to the model that a person has ordered in its place.
+
+        It need not be better than a MASTER that has learned from withdrawn files, but
+        it must beat the baseline.
+        """
+        decision = self._decide(version, against_baseline=True)
+        rebuilt = decision.outcome is Outcome.PROMOTE
+        reason = "REBUILT" if rebuilt else "REBUILT_WORSE_THAN_BASELINE"
+        decision = decision.model_copy(update={"reason": reason})
+        return self._switched(
+            version, decision, rebuild.replaces, rebuild.reason, rebuild.by
+        )
+
+    def _switched(
+        self,
+        version: ModelVersion,
+        decision: PromotionDecision,
+        replacing: str | None,
+        reason: str,
+        by: str,
+    ) -> PromotionDecision:
         pointer = self._registry.pointer()
         reigns = pointer is not None and pointer.model_id == version.id
         if decision.outcome is not Outcome.PROMOTE or reigns:
             return decision
         try:
-            self._registry.switch(
-                version,
-                replacing=version.rival_id,
-                reason=decision.reason,
-                by=NIGHT,
-            )
+            self._registry.switch(version, replacing=replacing, reason=reason, by=by)
         except Conflict as conflict:
             return decision.model_copy(
                 update={"outcome": Outcome.HOLD, "reason": conflict.code}

@@ -18,6 +18,7 @@ from tripadvance_core.domain.times import Clock
 from tripadvance_core.errors import AlreadyExists, Conflict, FileRefused, NotFound
 from tripadvance_core.messages import Language
 from tripadvance_core.services.aliases import Aliases
+from tripadvance_core.services.overlap import Overlap, days_of
 from tripadvance_core.services.reading import FileReader
 from tripadvance_core.services.review import Review
 from tripadvance_core.settings import Settings
@@ -25,6 +26,7 @@ from tripadvance_core.storage.database import Database, Order
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import CleanFares
+from tripadvance_core.tabular.notes import Note
 
 OLDEST_FIRST: Order = (("uploaded_at", 1),)
 UNUSED = [UploadStatus.REJECTED, UploadStatus.HELD, UploadStatus.WITHDRAWN]
@@ -86,6 +88,7 @@ class UploadService:
         self._clock = clock
         self._reader = FileReader(settings)
         self._review = Review(database, objects, clock)
+        self._overlap = Overlap(database, objects)
         self._aliases = Aliases(database)
 
     def with_known_headers(self, mapping: ColumnMapping, owner: str) -> ColumnMapping:
@@ -101,7 +104,11 @@ class UploadService:
             fares = self._reader.fares(content, name, known)
         except FileRefused as refusal:
             return FileCheck(name, fares=None, refusal=refusal)
-        return FileCheck(name, fares, evidence=self._review.evidence(fares.rows()))
+        rows = fares.rows()
+        repeated = self._overlap.known_rows(rows, _upload_id(content))
+        if repeated:
+            fares = fares.with_note(Note("rows_known", repeated))
+        return FileCheck(name, fares, evidence=self._review.evidence(rows))
 
     def ingest(
         self, content: bytes, name: str, mapping: ColumnMapping, *, owner: str
@@ -118,14 +125,13 @@ class UploadService:
             ``ALREADY_UPLOADED`` when the same bytes were taken in before. A file that
             was refused, held or withdrawn may be handed in again.
         """
-        digest = hashlib.sha256(content).hexdigest()
-        upload_id = digest[:32]
+        upload_id = _upload_id(content)
         former = self._store.uploads.find(upload_id)
         if former is not None and former.status not in UNUSED:
             raise _already_uploaded(former)
         mapping = self.with_known_headers(mapping, owner)
         check = self.check(content, name, mapping, owner=owner)
-        upload = self._record(upload_id, digest, content, mapping, check, owner)
+        upload = self._record(upload_id, content, mapping, check, owner)
         if former is None:
             self._add(upload)
         else:
@@ -231,12 +237,12 @@ class UploadService:
     def _record(
         self,
         upload_id: str,
-        digest: str,
         content: bytes,
         mapping: ColumnMapping,
         check: FileCheck,
         owner: str,
     ) -> Upload:
+        digest = hashlib.sha256(content).hexdigest()
         upload = Upload(
             id=upload_id,
             name=check.name,
@@ -251,8 +257,11 @@ class UploadService:
         if check.fares is None:
             return upload
         rows = check.fares.parquet
+        first_day, last_day = days_of(check.fares.rows())
         return upload.model_copy(
             update={
+                "first_day": first_day,
+                "last_day": last_day,
                 "rows_total": check.fares.rows_total,
                 "rows_kept": check.fares.rows_kept,
                 "warnings": tuple(map(str, check.fares.warnings)),
@@ -290,6 +299,11 @@ class UploadService:
         same = {"_id": changes.pop("_id"), "status": former.status}
         if not self._store.uploads.change(same, changes):
             raise _already_uploaded(self._store.uploads.get(upload.id))
+
+
+def _upload_id(content: bytes) -> str:
+    """Name an upload after its bytes: the same bytes are the same upload."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _rows_key(upload_id: str, rows: bytes) -> str:

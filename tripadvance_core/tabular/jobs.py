@@ -6,18 +6,20 @@ Bytes and plain values go in, JSON and bytes come out: see ``confined``.
 import io
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from tripadvance_core.confined import Caps, Outcome
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.messages import Language
 from tripadvance_core.tabular.intake import FareTable, read_fares
-from tripadvance_core.tabular.joining import with_identity
+from tripadvance_core.tabular.joining import ROW_HASH, with_identity
 from tripadvance_core.tabular.notes import Note, RefusedRow
 from tripadvance_core.tabular.places import (
     FoldedName,
@@ -57,6 +59,10 @@ class CleanFares:
     def rows(self) -> pd.DataFrame:
         """Return the rows as a frame."""
         return from_parquet(self.parquet)
+
+    def with_note(self, note: Note) -> "CleanFares":
+        """Return the same with one more thing worth knowing."""
+        return replace(self, warnings=(*self.warnings, note))
 
     @classmethod
     def of(cls, outcome: Outcome) -> "CleanFares":
@@ -148,6 +154,13 @@ def from_parquet(content: bytes) -> pd.DataFrame:
     frame = pd.read_parquet(io.BytesIO(content))
     moments = frame.select_dtypes("datetime").columns
     return frame.astype(dict.fromkeys(moments, "datetime64[s]"))
+
+
+def row_hashes_in(content: bytes) -> NDArray[np.uint64]:
+    """Read the identities of the rows of a Parquet alone, shape (n,)."""
+    table = pq.read_table(io.BytesIO(content), columns=[ROW_HASH])
+    hashes: NDArray[np.uint64] = table.column(ROW_HASH).to_numpy()
+    return hashes
 
 
 def _is_text(kind: pa.DataType) -> bool:

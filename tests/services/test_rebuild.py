@@ -1,0 +1,91 @@
+"""MASTER can be had without a file that was withdrawn after it was trained on."""
+
+from typing import Any
+
+import pytest
+
+from tripadvance_core.domain.entities import Rebuild
+from tripadvance_core.errors import Conflict, NotFound
+from tripadvance_core.services.night import NightState
+
+
+def order(house: Any) -> Rebuild:
+    ordered: Rebuild = house.services.registry.rebuild_of_master(
+        reason="test fares slipped in", by="ana"
+    )
+    return ordered
+
+
+def crown_the_last(house: Any) -> Any:
+    """Make the newest model MASTER, whatever was decided on it."""
+    registry = house.services.registry
+    newest = registry.versions()[0]
+    if not newest.MASTER:
+        registry.promote(newest.id, reason="for the test", by="ana")
+    return registry.master()
+
+
+def test_rebuilt_model_takes_the_place_of_master(house: Any) -> None:
+    registry = house.services.registry
+    house.upload(rows=300)
+    house.run()
+    second = house.upload(rows=600)
+    house.run()
+    tainted = crown_the_last(house)
+    house.services.uploads.withdraw(second.id, by="ana", reason="test fares")
+    result = house.run(rebuild=order(house), ignore_window=True)
+    assert result.state is NightState.PROMOTE
+    master = registry.master()
+    assert master.id == result.model.id != tainted.id
+    assert second.id not in master.upload_ids
+    assert (registry.pointer().by, registry.pointer().reason) == (
+        "ana",
+        "test fares slipped in",
+    )
+    with pytest.raises(Conflict, match="NOTHING_WITHDRAWN"):
+        order(house)
+
+
+def test_rebuild_leaves_what_waits_alone(house: Any) -> None:
+    house.upload(rows=300)
+    second = house.upload(rows=300)
+    house.run()
+    house.run()
+    crown_the_last(house)
+    house.services.uploads.withdraw(second.id, by="ana", reason="test fares")
+    waiting = house.upload(rows=50)
+    result = house.run(rebuild=order(house), ignore_window=True)
+    assert waiting.id not in result.model.upload_ids
+    assert [upload.id for upload in house.services.uploads.waiting()] == [waiting.id]
+
+
+def test_unfinished_rebuild_is_taken_over_by_the_next_night(house: Any) -> None:
+    services = house.services
+    house.upload(rows=300)
+    house.run()
+    second = house.upload(rows=300)
+    house.run()
+    crown_the_last(house)
+    services.uploads.withdraw(second.id, by="ana", reason="test fares")
+    services.claims.claim("of a dead process", house.request(), order(house))
+    result = house.run()
+    assert result.run.rebuild is not None
+    assert result.run.attempts == 2
+    assert second.id not in services.registry.master().upload_ids
+
+
+def test_master_without_withdrawn_files_is_not_rebuilt(house: Any) -> None:
+    with pytest.raises(NotFound, match="NO_MASTER"):
+        order(house)
+    house.upload(rows=300)
+    house.run()
+    with pytest.raises(Conflict, match="NOTHING_WITHDRAWN"):
+        order(house)
+
+
+def test_master_of_withdrawn_files_alone_cannot_be_rebuilt(house: Any) -> None:
+    upload = house.upload(rows=300)
+    house.run()
+    house.services.uploads.withdraw(upload.id, by="ana", reason="test fares")
+    with pytest.raises(Conflict, match="NOTHING_LEFT"):
+        order(house)
