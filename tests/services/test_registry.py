@@ -75,7 +75,7 @@ def test_of_twenty_promotions_at_once_one_wins(two_models: Any) -> None:
 def test_model_whose_file_changed_is_not_promoted(two_models: Any) -> None:
     services = two_models.services
     challenger = services.registry.version("v2")
-    (file,) = (f for f in challenger.files if f.name == "model.ubj")
+    (file,) = (f for f in challenger.files if f.name == "model.ubj.zst")
     content = bytearray(services.objects.get(file.key))
     content[len(content) // 2] ^= 1
     services.objects.put(file.key, bytes(content))

@@ -35,9 +35,15 @@ from tripadvance_core.domain.promotion import (
 )
 from tripadvance_core.domain.times import Clock, to_text
 from tripadvance_core.errors import Conflict, Corrupted, LeaseLost, NotFound
-from tripadvance_core.learning.evaluation import groups_of, route_median_baseline
+from tripadvance_core.learning.boosting import TrainingParameters
+from tripadvance_core.learning.evaluation import (
+    CARD_FILE,
+    ModelCard,
+    groups_of,
+    route_median_baseline,
+)
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.learning.training import TrainingParameters, fit
+from tripadvance_core.learning.training import fit
 from tripadvance_core.services.history import History, read_history, read_rows
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
@@ -134,12 +140,13 @@ class TrainingService:
                 on_round=on_round,
             ).calibrated(history.holdout)
             model_id = _model_id(history.uploads, parameters)
+            files = model.to_files() | _card_file(model, history)
             result["model_id"] = model_id
             result["files"] = [
                 store_file(
                     self._objects, f"models/{model_id}/{name}", content
                 ).model_dump(mode="json")
-                for name, content in model.to_files().items()
+                for name, content in files.items()
             ]
             result["parameters"] = parameters.model_dump(mode="json")
             result["features"] = list(model.features)
@@ -238,6 +245,7 @@ class TrainingService:
             boosting_rounds=settings.boosting_rounds,
             learning_rate=settings.learning_rate,
             max_depth=settings.max_depth,
+            device=settings.device,
             threads=settings.threads,
             seed=settings.seed,
         )
@@ -364,6 +372,14 @@ class TrainingService:
                 update={"outcome": Outcome.HOLD, "reason": conflict.code}
             )
         return decision
+
+
+def _card_file(model: FareModel, history: History) -> dict[str, bytes]:
+    """Return the model's card as a file; without reserved rows there is none."""
+    if history.holdout.empty:
+        return {}
+    card = ModelCard.of(model, history.training, history.holdout)
+    return {CARD_FILE: card.model_dump_json().encode()}
 
 
 def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
