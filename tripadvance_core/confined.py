@@ -30,7 +30,9 @@ _log = logging.getLogger(__name__)
 
 # A server that has its modules loaded forks children in milliseconds.
 _processes: Final[ForkServerContext] = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["__main__", "tripadvance_core.tabular.jobs"])
+_processes.set_forkserver_preload(
+    ["tripadvance_core.fork_server", "tripadvance_core.tabular.jobs"]
+)
 _at_once = BoundedSemaphore(max(1, os.cpu_count() or 1))
 
 _MOST_PARTS: Final = 16

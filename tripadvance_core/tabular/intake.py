@@ -202,7 +202,10 @@ def _notes_on_rows(rows: pd.DataFrame) -> Iterator[Note]:
     spelled = {name for column in names for name in rows[column].unique()}
     if any(REPLACEMENT in name for name in spelled):
         yield Note("replacement_characters")
-    duplicates = int(rows.drop(columns=SHEET_ROW).duplicated().sum())
+    fingerprints = pd.util.hash_pandas_object(
+        rows.drop(columns=SHEET_ROW), index=False, categorize=False
+    )
+    duplicates = int(fingerprints.duplicated().sum())
     if duplicates:
         yield Note("duplicate_rows", duplicates)
     if rows["duration_minutes"].median() < USUAL_MINUTES:
