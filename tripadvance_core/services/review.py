@@ -6,9 +6,11 @@ from tripadvance_core.domain.entities import (
     Evidence,
     RunStatus,
     StoredFile,
+    Upload,
     UploadStatus,
 )
 from tripadvance_core.domain.times import Clock
+from tripadvance_core.errors import Corrupted, NotFound
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
@@ -51,8 +53,18 @@ class Review:
             limit=_WAITING_AT_MOST,
         )
         frames = [
-            from_parquet(load_file(self._objects, upload.cleaned))
-            for upload in waiting
-            if upload.cleaned is not None
+            rows for upload in waiting if (rows := self._rows(upload)) is not None
         ]
         return Profile.of(join_distinct(frames)) if frames else None
+
+    def _rows(self, upload: Upload) -> pd.DataFrame | None:
+        """Return the rows of an upload; None where they are lost or damaged.
+
+        The night, which needs them, holds such a file; a new one is not to blame.
+        """
+        if upload.cleaned is None:
+            return None
+        try:
+            return from_parquet(load_file(self._objects, upload.cleaned))
+        except (NotFound, Corrupted):
+            return None
