@@ -9,9 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tripadvance_core.domain.entities import Upload, UploadStatus
-from tripadvance_core.errors import Corrupted, NotFound
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, load_file
+from tripadvance_core.storage.objects import ObjectStore, load_if_sound
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import row_hashes_in
 from tripadvance_core.tabular.joining import ROW_HASH
@@ -73,16 +72,9 @@ class Overlap:
         )
 
     def _hashes(self, upload: Upload) -> NDArray[np.uint64] | None:
-        """Return the identities of the rows; None where they are lost or damaged.
-
-        The night, which needs them, holds such a file; the new one is not to blame.
-        """
-        if upload.cleaned is None:
-            return None
-        try:
-            return row_hashes_in(load_file(self._objects, upload.cleaned))
-        except (NotFound, Corrupted):
-            return None
+        """Return the identities of the rows; None where they are lost or damaged."""
+        content = load_if_sound(self._objects, upload.cleaned)
+        return None if content is None else row_hashes_in(content)
 
 
 def days_of(rows: pd.DataFrame) -> tuple[date, date]:

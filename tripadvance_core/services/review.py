@@ -6,13 +6,16 @@ from tripadvance_core.domain.entities import (
     Evidence,
     RunStatus,
     StoredFile,
-    Upload,
     UploadStatus,
 )
 from tripadvance_core.domain.times import Clock
-from tripadvance_core.errors import Corrupted, NotFound
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.objects import (
+    ObjectStore,
+    load_file,
+    load_if_sound,
+    store_file,
+)
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet
 from tripadvance_core.tabular.joining import join_distinct
@@ -52,19 +55,6 @@ class Review:
             order=[("uploaded_at", -1)],
             limit=_WAITING_AT_MOST,
         )
-        frames = [
-            rows for upload in waiting if (rows := self._rows(upload)) is not None
-        ]
+        contents = (load_if_sound(self._objects, upload.cleaned) for upload in waiting)
+        frames = [from_parquet(content) for content in contents if content is not None]
         return Profile.of(join_distinct(frames)) if frames else None
-
-    def _rows(self, upload: Upload) -> pd.DataFrame | None:
-        """Return the rows of an upload; None where they are lost or damaged.
-
-        The night, which needs them, holds such a file; a new one is not to blame.
-        """
-        if upload.cleaned is None:
-            return None
-        try:
-            return from_parquet(load_file(self._objects, upload.cleaned))
-        except (NotFound, Corrupted):
-            return None
