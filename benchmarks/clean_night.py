@@ -1,24 +1,26 @@
 """What a night costs, step by step, and what the product adds to a bare fit.
 
 Takes a CSV in, runs one night over it in a folder of its own, then trains
-``xgboost.train`` alone on the very same matrix with the same parameters::
+``xgboost.train`` alone on the very same matrix with the same parameters. The options of
+``tripadvance check`` tell how the file is to be read::
 
     python benchmarks/clean_night.py FARES.csv --map start_city=source_city \\
         --map end_city=destination_city --currency INR --base-currency INR
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from deployments.reading_options import mapping_of, reading_options
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.domain.metrics import RegressionMetrics
@@ -38,37 +40,29 @@ WIDTH = 88
 Seconds = dict[str, tuple[float, float]]
 
 
-def main() -> None:
-    arguments = read_arguments()
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--base-currency", default="USD", help="Currency of the model.")
+@click.option("--threads", type=int, default=1, help="Threads of the training.")
+@reading_options
+def main(file: Path, base_currency: str, threads: int, **reading: Any) -> None:
+    """Run one night over FILE, and a bare fit beside it."""
     seconds: Seconds = {}
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
             Path(folder) / "data",
-            threads=arguments.threads,
-            base_currency=arguments.base_currency,
+            threads=threads,
+            base_currency=base_currency,
         )
         with opened_services(settings) as services:
             with measured(seconds, "ingest"):
-                ingest(services, arguments)
+                ingest(services, file, mapping_of(**reading))
             model = run_night(services, seconds)
             history = read_history(
                 Repositories(services.database), services.objects, NO_TOKEN
             )
             bare = fit_bare(services, model, history, seconds)
     show(seconds, model, bare)
-
-
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path)
-    parser.add_argument(
-        "--map", action="append", default=[], metavar="CANONICAL=HEADER"
-    )
-    parser.add_argument("--currency")
-    parser.add_argument("--base-currency", default="USD")
-    parser.add_argument("--quote-date", type=date.fromisoformat)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
 
 
 @contextmanager
@@ -79,14 +73,9 @@ def measured(seconds: Seconds, name: str) -> Iterator[None]:
     seconds[name] = (time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def ingest(services: Services, arguments: argparse.Namespace) -> None:
-    mapping = ColumnMapping(
-        headers=dict(pair.split("=", 1) for pair in arguments.map),
-        currency=arguments.currency,
-        quote_date=arguments.quote_date,
-    )
+def ingest(services: Services, file: Path, mapping: ColumnMapping) -> None:
     _, check = services.uploads.ingest(
-        arguments.file.read_bytes(), arguments.file.name, mapping, owner="benchmark"
+        file.read_bytes(), file.name, mapping, owner="benchmark"
     )
     if check.refusal is not None:
         raise check.refusal

@@ -42,7 +42,7 @@ def test_plain_csv_is_read_alike(
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=delimiter, lineterminator=line_end).writerows(rows)
     text = out.getvalue()
-    fast = csv_files._plain_columns(text, delimiter)
+    fast = csv_files._plain_columns(text.encode(), delimiter)
     if '"' in text:
         assert fast is None
     else:
@@ -51,7 +51,7 @@ def test_plain_csv_is_read_alike(
 
 @pytest.mark.parametrize("text", ["a,b\n1,2,3\n", 'a,b\n"1",2\n', "title\na,b\n1,2\n"])
 def test_other_csv_is_left_to_the_careful_reader(text: str) -> None:
-    assert csv_files._plain_columns(text, ",") is None
+    assert csv_files._plain_columns(text.encode(), ",") is None
 
 
 def saved(rows: list[list[Any]]) -> bytes:

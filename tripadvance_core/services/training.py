@@ -47,7 +47,7 @@ from tripadvance_core.learning.training import fit
 from tripadvance_core.services.history import History, read_history, read_rows
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
-from tripadvance_core.services.uploads import OLDEST_FIRST
+from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
@@ -163,6 +163,9 @@ class TrainingService:
                 return
             run = self._store.runs.get(run_id)
             self._register(run, self._history(token))
+            # What was withdrawn while it was trained found no model to mark.
+            model = self._store.models.get(run.steps["train"]["model_id"])
+            mark_withdrawn(self._store, model)
             self._store.uploads.change(
                 {"claim.token": token, "status": UploadStatus.CLAIMED},
                 {

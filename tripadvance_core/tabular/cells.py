@@ -223,15 +223,12 @@ def written(cell: Cell) -> str:
             return str(cell)
 
 
-def _is_error(cell: Cell) -> bool:
-    return isinstance(cell, str) and cell.strip() in _ERRORS
-
-
 def _general_fault(cell: Cell, missing: str) -> Fault | None:
-    if is_blank(cell):
+    if not isinstance(cell, str):
+        return Fault(missing) if cell is None else None
+    text = cell.strip()
+    if not text:
         return Fault(missing)
-    if _is_error(cell):
+    if text in _ERRORS:
         return Fault("CELL_ERROR")
-    if isinstance(cell, str) and len(cell) > MAX_CELL_LENGTH:
-        return Fault("CELL_TOO_LONG")
-    return None
+    return Fault("CELL_TOO_LONG") if len(cell) > MAX_CELL_LENGTH else None

@@ -17,7 +17,8 @@ from tripadvance_core.tabular.sheets import Sheet, columns_of, filled_rows
 _DELIMITERS = ",;\t|"
 _SAMPLE_RECORDS = 100
 _SAMPLE_LENGTH = 256 * 1024
-_ZIP = b"PK\x03\x04"
+# A zip, a page of the web or XML (what some systems export as .csv), a PDF.
+_OTHER_FILES = (b"PK\x03\x04", b"<", b"%PDF-")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
 # A text may hold a stray control character; other files hold them everywhere.
 _MOST_CONTROLS = 0.01
@@ -36,9 +37,9 @@ def read_csv(content: bytes) -> Sheet:
         is never closed, ``EMPTY`` for text without a record.
     """
     csv.field_size_limit(_FIELD_SIZE)
-    text = _decode(content)
-    delimiter = _delimiter(text)
-    columns = _plain_columns(text, delimiter) or _columns(text, delimiter)
+    utf8 = _as_utf8(content)
+    delimiter = _delimiter(_sample(utf8))
+    columns = _plain_columns(utf8, delimiter) or _columns(utf8.decode(), delimiter)
     filled = filled_rows(columns)
     if not len(filled):
         raise FileRefused("EMPTY")
@@ -50,18 +51,18 @@ def read_csv(content: bytes) -> Sheet:
     )
 
 
-def _plain_columns(text: str, delimiter: str) -> list[Column] | None:
+def _plain_columns(utf8: bytes, delimiter: str) -> list[Column] | None:
     """Read text without quotation marks whose records are of one length, fast.
 
     None where the text is of another kind: there the details matter.
     """
-    if '"' in text:
+    if b'"' in utf8:
         return None
-    first = next(_records(text[:_SAMPLE_LENGTH], delimiter), [])
+    first = next(_records(_sample(utf8), delimiter), [])
     names = [str(place) for place in range(len(first))]
     try:
         table = pyarrow.csv.read_csv(
-            pa.BufferReader(text.encode()),
+            pa.BufferReader(utf8),
             read_options=pyarrow.csv.ReadOptions(column_names=names, use_threads=False),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=delimiter, quote_char=False
@@ -83,16 +84,23 @@ def _columns(text: str, delimiter: str) -> list[Column]:
         raise FileRefused("CSV_QUOTE") from error
 
 
-def _decode(content: bytes) -> str:
+def _as_utf8(content: bytes) -> bytes:
+    """Return the text of a file in UTF-8; the very same bytes where it is ASCII."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
-    controls = len(content) - len(content.translate(None, delete=_CONTROLS))
-    if content.startswith(_ZIP) or controls > _MOST_CONTROLS * len(content):
+        return content.decode("utf-16", errors="replace").encode(errors="replace")
+    beginning = content[:_SAMPLE_LENGTH]
+    controls = len(beginning) - len(beginning.translate(None, delete=_CONTROLS))
+    begins_otherwise = beginning.lstrip().startswith(_OTHER_FILES)
+    if begins_otherwise or controls > _MOST_CONTROLS * len(beginning):
         raise FileRefused("NOT_CSV")
+    if content.isascii():
+        return content
+    text = content.removeprefix(codecs.BOM_UTF8)
     try:
-        return content.decode("utf-8-sig")
+        text.decode()
     except UnicodeDecodeError:
-        return _decode_not_quite_utf8(content)
+        return _decode_not_quite_utf8(text).encode()
+    return text
 
 
 def _decode_not_quite_utf8(content: bytes) -> str:
@@ -100,7 +108,7 @@ def _decode_not_quite_utf8(content: bytes) -> str:
 
     Read as cp1252, the latter would turn every accent of the file into two letters.
     """
-    as_utf8 = content.decode("utf-8-sig", errors="replace")
+    as_utf8 = content.decode(errors="replace")
     damaged = as_utf8.count("\ufffd")
     not_ascii = len(as_utf8) - len(as_utf8.encode("ascii", errors="ignore"))
     if damaged < not_ascii - damaged:
@@ -111,9 +119,12 @@ def _decode_not_quite_utf8(content: bytes) -> str:
         raise FileRefused("NOT_CSV") from error
 
 
-def _delimiter(text: str) -> str:
+def _sample(utf8: bytes) -> str:
+    return utf8[:_SAMPLE_LENGTH].decode(errors="replace")
+
+
+def _delimiter(sample: str) -> str:
     """Return the delimiter that cuts most records into the same number of fields."""
-    sample = text[:_SAMPLE_LENGTH]
     return max(_DELIMITERS, key=lambda delimiter: _regularity(sample, delimiter))
 
 

@@ -183,9 +183,12 @@ def _notes_on_file(
     sheets: list[Sheet], layout: Layout, table: RawTable, parsed: ParsedRows
 ) -> Iterator[Note]:
     read = {id(part.sheet) for part in layout.parts}
-    hidden_sheets = sum(not s.visible for s in sheets if id(s) not in read)
+    unread = [sheet for sheet in sheets if id(sheet) not in read]
+    hidden_sheets = sum(not sheet.visible for sheet in unread)
     if hidden_sheets:
         yield Note("hidden_sheets", hidden_sheets)
+    if len(unread) > hidden_sheets and layout.mapping.sheet is None:
+        yield Note("other_sheets", len(unread) - hidden_sheets)
     if len(read) > 1:
         yield Note("sheets_joined", len(read))
     hidden_rows = sum(part.hidden_rows for part in layout.parts)
@@ -202,7 +205,10 @@ def _notes_on_rows(rows: pd.DataFrame) -> Iterator[Note]:
     spelled = {name for column in names for name in rows[column].unique()}
     if any(REPLACEMENT in name for name in spelled):
         yield Note("replacement_characters")
-    duplicates = int(rows.drop(columns=SHEET_ROW).duplicated().sum())
+    fingerprints = pd.util.hash_pandas_object(
+        rows.drop(columns=SHEET_ROW), index=False, categorize=False
+    )
+    duplicates = int(fingerprints.duplicated().sum())
     if duplicates:
         yield Note("duplicate_rows", duplicates)
     if rows["duration_minutes"].median() < USUAL_MINUTES:

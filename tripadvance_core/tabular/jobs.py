@@ -144,6 +144,7 @@ def to_parquet(frame: pd.DataFrame) -> bytes:
         table.replace_schema_metadata(None),
         buffer,
         use_dictionary=texts,
+        write_statistics=False,
         store_schema=False,
     )
     return buffer.getvalue()

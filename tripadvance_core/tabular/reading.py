@@ -26,7 +26,7 @@ def read_sheets(content: bytes, file_name: str) -> list[Sheet]:
     extension = PurePosixPath(file_name).suffix.lower()
     if extension not in (".xlsx", ".csv", ".xls", ".xlsm"):
         raise FileRefused("EXTENSION")
-    if not content.strip():
+    if not content or content.isspace():
         raise FileRefused("EMPTY")
     if content.startswith(_OLE):
         raise FileRefused("ENCRYPTED" if _ENCRYPTED in content else "LEGACY_XLS")

@@ -62,16 +62,20 @@ class Verdicts:
         self.columns: NDArray[np.object_] = np.full(count, None)
         self.kept: Booleans = np.full(count, True)
 
-    def refuse(
-        self, where: Booleans, code: str | NDArray[np.object_], column: str | None
-    ) -> None:
-        """Refuse the rows where ``where``, shape (n,), holds; one code or n codes."""
+    def refuse(self, where: Booleans, code: str, column: str | None) -> None:
+        """Refuse the rows where ``where``, shape (n,), holds."""
         new = where & self.kept
-        if not new.any():
-            return
-        self.codes[new] = code if isinstance(code, str) else code[new]
+        self.codes[new] = code
         self.columns[new] = column
         self.kept &= ~new
+
+    def refuse_faulty(self, parsed: Parsed, column: str) -> None:
+        """Refuse the rows against which a column has a reason."""
+        new = parsed.faulty & self.kept
+        if new.any():
+            self.codes[new] = parsed.faults[new]
+            self.columns[new] = column
+            self.kept &= ~new
 
 
 @dataclass(frozen=True)
@@ -226,14 +230,14 @@ def judge(layout: Layout, table: RawTable, parsed: ParsedRows) -> Verdicts:
     other = _without_flight(columns, parsed) | _repeated_header(layout, columns)
     verdicts.refuse(other, "NOT_A_FLIGHT", None)
     for name, column in parsed.core.items():
-        verdicts.refuse(column.faulty, column.faults, name)
+        verdicts.refuse_faulty(column, name)
     start, end = parsed.core["start_city"], parsed.core["end_city"]
     verdicts.refuse(_same_names(start, end), "SAME_CITY", "end_city")
     if parsed.quoted is not None:
         late = parsed.quoted > parsed.core["date"].values
         verdicts.refuse(late, "QUOTE_AFTER_FLIGHT", QUOTE_DATE)
     if parsed.seats is not None:
-        verdicts.refuse(parsed.seats.faulty, parsed.seats.faults, SEATS)
+        verdicts.refuse_faulty(parsed.seats, SEATS)
     return verdicts
 
 
