@@ -24,7 +24,8 @@ from deployments.reading_options import mapping_of, reading_options
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.domain.metrics import RegressionMetrics
-from tripadvance_core.learning.training import TrainingParameters, training_matrix
+from tripadvance_core.learning.boosting import TrainingParameters, plain_rounds
+from tripadvance_core.learning.matrices import training_matrix
 from tripadvance_core.services.history import History, read_history
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.settings import load_settings
@@ -96,19 +97,32 @@ def run_night(services: Services, seconds: Seconds) -> ModelVersion:
 def fit_bare(
     services: Services, version: ModelVersion, history: History, seconds: Seconds
 ) -> RegressionMetrics:
-    """Train XGBoost alone on the product's matrix and score it on the holdout."""
-    encoder = services.registry.load(version).encoder
-    parameters = TrainingParameters.model_validate(version.parameters)
-    rows = encoder.transform(history.holdout)
-    with measured(seconds, "bare matrix"):
-        matrix = training_matrix(encoder, history.training, parameters)
-    with measured(seconds, "bare fit"):
+    """Train the model's boosters alone on its matrix and score them on the holdout."""
+    model = services.registry.load(version)
+    rows = history.training
+    parameters = TrainingParameters.model_validate(version.parameters).for_rows(
+        len(rows)
+    )
+    grown = model.recipe.depth, model.recipe.leaf
+    rounds, share = model.recipe.rounds, model.recipe.log_share
+    matrix = model.encoder.transform(history.holdout)
+    with (
+        training_matrix(model.encoder, rows, np.log, parameters.threads) as training,
+        measured(seconds, "bare fit"),
+    ):
         booster = xgboost.train(
-            parameters.for_xgboost(),
-            matrix,
-            num_boost_round=parameters.boosting_rounds,
+            parameters.for_xgboost(*grown), training, num_boost_round=rounds
         )
-    predicted = np.exp(booster.inplace_predict(rows).astype(float))
+        predicted = np.exp(booster.inplace_predict(matrix).astype(float))
+        if share < 1:
+            training.set_label(rows["price"].to_numpy(float) / model.price_scale)
+            plain = xgboost.train(
+                parameters.for_plain_prices(*grown),
+                training,
+                num_boost_round=plain_rounds(rounds),
+            )
+            prices = plain.inplace_predict(matrix) * model.price_scale
+            predicted = share * predicted + (1 - share) * prices
     return RegressionMetrics.of(history.holdout["price"].to_numpy(float), predicted)
 
 
