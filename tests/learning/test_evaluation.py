@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tripadvance_core.learning.evaluation import groups_of, route_median_baseline
+from tripadvance_core.learning.evaluation import (
+    ModelCard,
+    groups_of,
+    judged_by_halves,
+    original_baseline,
+    route_median_baseline,
+)
+from tripadvance_core.learning.model import FareModel
 
 
 def trips(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -84,3 +91,51 @@ def test_frame_without_rows_has_no_groups(
     make_frame: Callable[..., pd.DataFrame],
 ) -> None:
     assert groups_of(make_frame(3)[:0]).shape == (0,)
+
+
+def test_original_is_a_tree_on_the_duration_alone() -> None:
+    frame = pd.DataFrame(
+        {
+            "duration_minutes": [60.0] * 50 + [120.0] * 50,
+            "price": [100.0] * 25 + [140.0] * 25 + [300.0] * 50,
+        }
+    )
+    predicted = original_baseline(frame)(frame)
+    assert predicted == pytest.approx([120.0] * 50 + [300.0] * 50, rel=1e-5)
+
+
+def test_card_scores_model_and_baselines_on_the_same_rows(
+    model: FareModel, training: pd.DataFrame, holdout: pd.DataFrame
+) -> None:
+    card = ModelCard.of(model, training, holdout)
+    scores = (card.model, card.route_median, card.original)
+    assert {score.metrics.rows for score in scores} == {len(holdout)}
+    errors = [score.metrics.mean_absolute_percentage_error for score in scores]
+    assert errors[0] < errors[1]
+    assert errors[0] < errors[2]
+    assert card.model.covered[80] == pytest.approx(80, abs=8)
+    assert card.importance["cabin"] > 0.3
+    assert ModelCard.model_validate_json(card.model_dump_json()) == card
+
+
+def test_card_tells_segments_apart(
+    model: FareModel, training: pd.DataFrame, holdout: pd.DataFrame
+) -> None:
+    segments = ModelCard.of(model, training, holdout).segments
+    airlines = {s.name: s.score.metrics.rows for s in segments if s.kind == "airline"}
+    assert airlines == holdout["airline"].value_counts().to_dict()
+    thirds = [s for s in segments if s.kind == "price"]
+    assert {s.name for s in thirds} == {"low", "middle", "high"}
+    assert sum(s.score.metrics.rows for s in thirds) == len(holdout)
+
+
+def test_ranges_are_judged_by_rows_that_did_not_make_them(
+    model: FareModel, holdout: pd.DataFrame
+) -> None:
+    first = judged_by_halves(model, holdout)
+    dearer = holdout.copy()
+    dearer.loc[::2, "price"] *= 10
+    moved = judged_by_halves(model, dearer)
+    same = first.low == moved.low
+    assert same[::2].all()
+    assert not same[1::2].any()

@@ -12,9 +12,8 @@ from tripadvance_core.settings import Device
 
 FULL_RATE_ROWS: Final = 200_000
 """From so many rows on trees learn at the full rate, for each costs much."""
-PLAIN_RATE: Final = 1.5
-"""How much faster the trees of plain prices learn than those of log prices."""
-_PLAIN_ROUNDS: Final = 0.5
+_PLAIN_ROUNDS: Final = 0.6
+_PLAIN_LEAF: Final = 3.0
 
 
 def plain_rounds(rounds: int) -> int:
@@ -75,19 +74,14 @@ class TrainingParameters(Value):
             "seed": self.seed,
         } | special
 
-    def for_plain_prices(self, depth: int, leaf: float) -> dict[str, Any]:
+    def for_plain_prices(self, depth: int) -> dict[str, Any]:
         """Return the parameters of the trees of plain prices.
 
-        Dear fares decide these trees and are few: they are learned in fewer rounds, at
-        a higher rate. Another seed makes errors that differ from the others' and
-        partly cancel them.
+        Dear fares decide these trees and are few, hence the careful leaf and fewer
+        rounds. Another seed makes errors that differ from the others' and partly
+        cancel them.
         """
-        return self.for_xgboost(
-            depth,
-            leaf,
-            learning_rate=min(0.99, PLAIN_RATE * self.learning_rate),
-            seed=self.seed + 1,
-        )
+        return self.for_xgboost(depth, _PLAIN_LEAF, seed=self.seed + 1)
 
 
 class Progress:

@@ -1,8 +1,8 @@
 """Rows as XGBoost takes them, in batches, so that no whole matrix is ever held."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,11 +56,10 @@ class FareBatches(xgb.DataIter):
         self._start = 0
 
 
-@contextmanager
 def training_matrix(
     encoder: FeatureEncoder, frame: pd.DataFrame, target: Target, threads: int
-) -> Iterator[xgb.DMatrix]:
-    """Give the binned features and targets of all rows of a frame.
+) -> xgb.DMatrix:
+    """Return the binned features and targets of all rows of a frame.
 
     Parameters
     ----------
@@ -69,14 +68,15 @@ def training_matrix(
     """
     if len(frame) < EXTERNAL_MEMORY_ROWS:
         batches = FareBatches(encoder, frame, target)
-        yield xgb.QuantileDMatrix(batches, enable_categorical=True, nthread=threads)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        prefix = str(Path(folder) / "fares")
-        batches = FareBatches(encoder, frame, target, cache_prefix=prefix)
-        yield xgb.ExtMemQuantileDMatrix(
-            batches, enable_categorical=True, nthread=threads
-        )
+        return xgb.QuantileDMatrix(batches, enable_categorical=True, nthread=threads)
+    folder = tempfile.TemporaryDirectory()
+    batches = FareBatches(encoder, frame, target, str(Path(folder.name) / "fares"))
+    matrix = xgb.ExtMemQuantileDMatrix(
+        batches, enable_categorical=True, nthread=threads
+    )
+    # The matrix takes its own files away; the folder must be there until then.
+    weakref.finalize(matrix, folder.cleanup)
+    return matrix
 
 
 def weights_of(frame: pd.DataFrame) -> NDArray[np.float64] | None:

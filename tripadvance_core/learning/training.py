@@ -83,14 +83,18 @@ def grow(
     plain, scale = None, float(frame["price"].mean())
     rounds_of_plain = plain_rounds(recipe.rounds) if recipe.log_share < 1 else 0
     progress.plan(recipe.rounds + rounds_of_plain)
-    grown = recipe.depth, recipe.leaf
-    with training_matrix(encoder, frame, np.log, parameters.threads) as matrix:
-        booster = boost(parameters.for_xgboost(*grown), matrix, recipe.rounds, progress)
-        if rounds_of_plain:
-            matrix.set_label(frame["price"].to_numpy(np.float64) / scale)
-            plain = boost(
-                parameters.for_plain_prices(*grown), matrix, rounds_of_plain, progress
-            )
+    matrix = training_matrix(encoder, frame, np.log, parameters.threads)
+    booster = boost(
+        parameters.for_xgboost(recipe.depth, recipe.leaf),
+        matrix,
+        recipe.rounds,
+        progress,
+    )
+    if rounds_of_plain:
+        matrix.set_label(frame["price"].to_numpy(np.float64) / scale)
+        plain = boost(
+            parameters.for_plain_prices(recipe.depth), matrix, rounds_of_plain, progress
+        )
     return FareModel(
         booster=booster,
         encoder=encoder,

@@ -212,7 +212,7 @@ class _Contest:
             depth=min(self._parameters.max_depth, depth + round(log2(max(scale, 1)))),
             leaf=max(_FINE_LEAF, leaf / sqrt(max(scale, 1))),
             rounds=self._rounds_for_all(used, scale),
-            log_share=self._log_share(logs, depth, leaf, used),
+            log_share=self._log_share(logs, depth, used),
         )
         missed = np.log(self._prices) - logs
         return Trial(recipe, Residuals(self._features, logs, missed, self._later))
@@ -233,11 +233,11 @@ class _Contest:
         cut_short = used + PATIENCE > self._rounds
         return most if cut_short else min(most, round(used * max(scale, 1.0)))
 
-    def _log_share(self, logs: Floats, depth: int, leaf: float, used: int) -> float:
+    def _log_share(self, logs: Floats, depth: int, used: int) -> float:
         """Return the share that makes RMSE least at hardly a higher MAPE."""
         self._matrix.set_label(self._plain)
         rounds = plain_rounds(used)
-        parameters = self._parameters.for_plain_prices(depth, leaf)
+        parameters = self._parameters.for_plain_prices(depth)
         booster = boost(parameters, self._matrix, rounds, self._progress)
         self._progress.skip(plain_rounds(self._rounds) - rounds)
         ours, theirs = np.exp(logs), self._mean * self._predicted(booster)

@@ -1,0 +1,44 @@
+"""Batches: the same matrix as in one piece, in memory and on disk."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost as xgb
+
+from tripadvance_core.learning import matrices
+from tripadvance_core.learning.matrices import training_matrix, weights_of
+from tripadvance_core.tabular.features import FeatureEncoder
+
+PARAMETERS = {"max_depth": 4, "nthread": 1, "seed": 1}
+
+
+@pytest.mark.parametrize("external_from", [10_000, 1])
+def test_batches_train_what_one_piece_would(
+    training: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, external_from: int
+) -> None:
+    monkeypatch.setattr(matrices, "BATCH_ROWS", 300)
+    monkeypatch.setattr(matrices, "EXTERNAL_MEMORY_ROWS", external_from)
+    encoder = FeatureEncoder.fit(training)
+    whole = xgb.QuantileDMatrix(
+        encoder.transform(training),
+        label=np.log(training["price"]),
+        feature_types=encoder.types,
+        enable_categorical=True,
+    )
+    batches = training_matrix(encoder, training, np.log, threads=1)
+    assert batches.num_row() == len(training)
+    np.testing.assert_allclose(batches.get_label(), whole.get_label())
+    ours = xgb.train(PARAMETERS, batches, num_boost_round=5)
+    theirs = xgb.train(PARAMETERS, whole, num_boost_round=5)
+    rows = encoder.transform(training)
+    np.testing.assert_allclose(
+        ours.inplace_predict(rows), theirs.inplace_predict(rows), rtol=0.02
+    )
+
+
+def test_row_counts_as_often_as_its_seats_say() -> None:
+    frame = pd.DataFrame({"seats": [3.0, None, 0.0]})
+    weights = weights_of(frame)
+    assert weights is not None
+    assert weights.tolist() == [3, 1, 1]
+    assert weights_of(frame.drop(columns="seats")) is None
