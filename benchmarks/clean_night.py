@@ -60,7 +60,10 @@ def main(file: Path, base_currency: str, threads: int, **reading: Any) -> None:
                 ingest(services, file, mapping_of(**reading))
             model = run_night(services, seconds)
             history = read_history(
-                Repositories(services.database), services.objects, NO_TOKEN
+                Repositories(services.database),
+                services.objects,
+                NO_TOKEN,
+                settings.history_rows,
             )
             bare = fit_bare(services, model, history, seconds)
     show(seconds, model, bare)

@@ -69,7 +69,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         training=training,
         registry=registry,
         night=Night(settings, database, claims, training, registry, clock),
-        prediction=PredictionService(settings, registry),
+        prediction=PredictionService(settings, registry, clock),
     )
 
 

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     threads: int = Field(default_factory=spare_cores, ge=1)
     device: Device = "cpu"
     history_rows: int = Field(default=10_000_000, ge=1_000)
-    boosting_rounds: int = Field(default=200, ge=1, le=10_000)
+    boosting_rounds: int = Field(default=240, ge=1, le=10_000)
     learning_rate: Share = 0.15
     max_depth: int = Field(default=12, ge=1, le=16)
 

@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tripadvance_core.domain.entities import ColumnMapping
@@ -55,3 +56,15 @@ def test_price_lies_in_its_range_and_names_its_model(reigning: Any) -> None:
 def test_file_that_cannot_be_read_is_refused(reigning: Any) -> None:
     with pytest.raises(FileRefused):
         predict(reigning, b"what?")
+
+
+def test_trip_that_does_not_say_when_it_asks_asks_today(house: Any) -> None:
+    """In the house's zone the clock shows 24 November 2026."""
+    asked = house.services.prediction._asked_now(
+        pd.DataFrame({"date": pd.to_datetime(["2026-12-24"])})
+    )
+    assert asked["quote_date"].tolist() == [pd.Timestamp("2026-11-24")]
+    given = pd.Series(pd.to_datetime(["2026-11-01", None]))
+    asked = house.services.prediction._asked_now(pd.DataFrame({"quote_date": given}))
+    days = [pd.Timestamp("2026-11-01"), pd.Timestamp("2026-11-24")]
+    assert asked["quote_date"].tolist() == days

@@ -6,7 +6,7 @@ for both.
 """
 
 from dataclasses import dataclass
-from math import log2, sqrt
+from math import log2
 from typing import Final
 
 import numpy as np
@@ -39,8 +39,8 @@ _MIN_DAYS: Final = 5
 _LOG_SHARES: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 # Plain prices may cost so much of the relative error, and must save so much of the
 # squared one to be worth a second booster.
-_TOLERATED: Final = 0.03
-_WORTH_A_BOOSTER: Final = 0.01
+_TOLERATED: Final = 0.02
+_WORTH_A_BOOSTER: Final = 0.005
 # Depths whose errors differ by less are equals; of those the least deep is grown.
 _TIE: Final = 0.02
 _CAREFUL_LEAF: Final = 3.0
@@ -127,8 +127,7 @@ def hold_a_trial(
     """Find depth, rounds and the share of plain prices for rows like these.
 
     A trial on a part of the rows knows what serves so many. All of them bear more: one
-    level of depth with each doubling, rounds in proportion, leaves as much finer as
-    the mean of more fares is surer; all within the bounds.
+    level of depth with each doubling, and rounds in proportion, within the bounds.
 
     Parameters
     ----------
@@ -210,7 +209,7 @@ class _Contest:
         used = booster.best_iteration + 1
         recipe = Recipe(
             depth=min(self._parameters.max_depth, depth + round(log2(max(scale, 1)))),
-            leaf=max(_FINE_LEAF, leaf / sqrt(max(scale, 1))),
+            leaf=leaf,
             rounds=self._rounds_for_all(used, scale),
             log_share=self._log_share(logs, depth, used),
         )

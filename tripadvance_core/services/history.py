@@ -17,15 +17,23 @@ from tripadvance_core.tabular.joining import RESERVED, join_distinct
 
 @dataclass(frozen=True)
 class History:
-    """The rows of all trained uploads and of one partition's, each counted once."""
+    """The rows of all trained uploads and of one partition's, each counted once.
+
+    Attributes
+    ----------
+    most_rows
+        Most rows that a model trains on; those of the newest uploads are kept.
+    """
 
     uploads: Sequence[Upload]
     rows: pd.DataFrame
+    most_rows: int
 
     @cached_property
     def training(self) -> pd.DataFrame:
         """The rows that a model may train on."""
-        return self.rows[~self.rows[RESERVED]].reset_index(drop=True)
+        free = self.rows[~self.rows[RESERVED]]
+        return free.tail(self.most_rows).reset_index(drop=True)
 
     @cached_property
     def holdout(self) -> pd.DataFrame:
@@ -33,14 +41,16 @@ class History:
         return self.rows[self.rows[RESERVED]].reset_index(drop=True)
 
 
-def read_history(store: Repositories, objects: ObjectStore, token: str) -> History:
+def read_history(
+    store: Repositories, objects: ObjectStore, token: str, most_rows: int
+) -> History:
     """Read all trained uploads and those claimed under ``token``, oldest first."""
     uploads = store.uploads.select(
         {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]},
         order=OLDEST_FIRST,
     )
     frames = (read_rows(objects, upload) for upload in uploads)
-    return History(uploads, join_distinct(frames))
+    return History(uploads, join_distinct(frames), most_rows)
 
 
 def read_rows(objects: ObjectStore, upload: Upload) -> pd.DataFrame:

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
+from tripadvance_core.domain.times import Clock
 from tripadvance_core.errors import NotFound
 from tripadvance_core.services.reading import FileReader
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.settings import Settings
+from tripadvance_core.tabular.features import QUOTE_DATE
 from tripadvance_core.tabular.jobs import CleanFares
 
 
@@ -22,9 +26,11 @@ class PredictedFile:
 class PredictionService:
     """Asks MASTER for prices."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, clock: Clock) -> None:
         self._reader = FileReader(settings)
         self._registry = registry
+        self._zone = settings.zone
+        self._clock = clock
 
     def predict_file(
         self, content: bytes, name: str, mapping: ColumnMapping, *, file_type: str
@@ -47,9 +53,15 @@ class PredictionService:
         if model is None:
             raise NotFound("NO_MASTER")
         trips = self._reader.trips(content, name, mapping)
-        rows = trips.rows()
+        rows = self._asked_now(trips.rows())
         prices = self._registry.load(model).predict(rows)
         written = self._reader.with_predictions(
             content, name, mapping, prices.assign(model_id=model.id), file_type
         )
         return PredictedFile(written, model, trips)
+
+    def _asked_now(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Say of rows that do not say when they ask for a price that they ask today."""
+        today = pd.Timestamp(self._clock().astimezone(self._zone).date())
+        asked = rows.get(QUOTE_DATE, pd.Series(pd.NaT, index=rows.index))
+        return rows.assign(**{QUOTE_DATE: pd.to_datetime(asked).fillna(today)})

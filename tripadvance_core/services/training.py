@@ -8,7 +8,7 @@ commits under the lease token of its run only.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -139,7 +139,7 @@ class TrainingService:
                 stop_at=lambda: stop_at is not None and self._clock() >= stop_at,
                 on_round=on_round,
             ).calibrated(history.holdout)
-            model_id = _model_id(history.uploads, parameters)
+            model_id = _model_id(history, parameters)
             files = model.to_files() | _card_file(model, history)
             result["model_id"] = model_id
             result["files"] = [
@@ -240,7 +240,9 @@ class TrainingService:
             return None
 
     def _history(self, token: str) -> History:
-        return read_history(self._store, self._objects, token)
+        return read_history(
+            self._store, self._objects, token, self._settings.history_rows
+        )
 
     def _parameters(self) -> TrainingParameters:
         settings = self._settings
@@ -393,10 +395,11 @@ def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
     )
 
 
-def _model_id(uploads: Sequence[Upload], parameters: TrainingParameters) -> str:
+def _model_id(history: History, parameters: TrainingParameters) -> str:
     """Name a model after what it is made of: same data and parameters, same model."""
     made_of = {
-        "cleaned": [upload.cleaned.sha256 for upload in uploads if upload.cleaned],
+        "cleaned": [u.cleaned.sha256 for u in history.uploads if u.cleaned],
+        "most_rows": history.most_rows,
         "parameters": parameters.model_dump(mode="json"),
     }
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from tripadvance_core.domain import holdout
 from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.tabular.identity import row_hashes
 
@@ -26,21 +29,21 @@ def join_distinct(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     has them most.
     """
     kept: list[pd.DataFrame] = []
-    seen: set[tuple[int, int]] = set()
+    seen = np.empty(0, dtype=np.uint64)
     for frame in frames:
         keys = _occurrences(frame)
-        new = [key not in seen for key in keys]
-        seen.update(keys)
-        kept.append(frame[new])
+        kept.append(frame[~np.isin(keys, seen)])
+        seen = np.union1d(seen, keys)
     return _one_type_a_column(kept) if kept else pd.DataFrame({RESERVED: []})
 
 
-def _occurrences(frame: pd.DataFrame) -> list[tuple[int, int]]:
-    """Return (fingerprint of the whole row, 0, 1, 2 … for equal rows) of each row."""
+def _occurrences(frame: pd.DataFrame) -> NDArray[np.uint64]:
+    """Return 64 bits for each row and how many like it stand before it, shape (n,)."""
     columns = sorted(set(frame.columns) - {SHEET_ROW})
     fingerprint = pd.util.hash_pandas_object(frame[columns], index=False)
     number = fingerprint.groupby(fingerprint).cumcount()
-    return list(zip(fingerprint.tolist(), number.tolist(), strict=True))
+    pair = (column.to_numpy().astype(np.uint64) for column in (fingerprint, number))
+    return holdout.row_hashes(pair)
 
 
 def _one_type_a_column(frames: list[pd.DataFrame]) -> pd.DataFrame:
