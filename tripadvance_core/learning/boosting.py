@@ -169,4 +169,6 @@ def boost(
         callbacks=callbacks,
     )
     progress.skip(planned - progress.done)
+    # Rows to predict lie in this machine's memory, whatever trained.
+    booster.set_param({"device": "cpu"})
     return booster
