@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.errors import Refused, WindowClosed
-from tripadvance_core.learning.boosting import TrainingParameters
+from tripadvance_core.learning.boosting import Progress, TrainingParameters
 from tripadvance_core.learning.evaluation import route_median_baseline
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.learning.training import fit
+from tripadvance_core.learning.training import fit, grow
+from tripadvance_core.tabular.identity import row_hashes
 
 Train = Callable[..., FareModel]
 
@@ -162,3 +163,52 @@ def test_openmp_threads_wait_without_spinning() -> None:
         [sys.executable, "-c", program], env=bare, capture_output=True, text=True
     )
     assert done.stdout.split() == ["passive", "0"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"duration_minutes": np.nan},
+        {"date": pd.Timestamp("2025-03-01")},
+        {"price": 120.0},
+        {"airline": "Gol", "start_city": "Recife", "end_city": "Natal"},
+        {"quote_date": pd.NaT},
+        {"seats": 2.0},
+        {"extra": [None, "x", 1.5, pd.Timestamp("2025-01-01")] * 100},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+def test_history_of_any_shape_gives_a_model_with_ranges(
+    make_frame: Callable[..., pd.DataFrame],
+    parameters: TrainingParameters,
+    odd: dict[str, object],
+) -> None:
+    frame = make_frame(400).assign(**odd)
+    hashes = row_hashes(frame).to_numpy(np.uint64)
+    progress = Progress(10_000, lambda: False, untold)
+    model = grow(frame, hashes, parameters, progress).calibrated(frame)
+    prices = model.predict(frame)
+    ranges = prices.drop(columns="doubts")
+    assert np.isfinite(ranges).all(axis=None)
+    assert FareModel.from_files(model.to_files()).predict(frame).equals(prices)
+
+
+def test_row_of_many_seats_weighs_more(
+    make_frame: Callable[..., pd.DataFrame], parameters: TrainingParameters
+) -> None:
+    """The same trips at two prices: the model goes with the fares sold most."""
+    trips = make_frame(150)
+    cheap, dear = trips.assign(price=100.0), trips.assign(price=200.0)
+    both = pd.concat([cheap.assign(seats=1.0), dear.assign(seats=99.0)])
+    hashes = np.arange(len(both), dtype=np.uint64)
+    model = grow(both, hashes, parameters, Progress(10_000, lambda: False, untold))
+    assert model.predict(trips)["predicted_price"].median() > 185
+
+
+def test_few_rows_learn_slower_in_more_rounds(parameters: TrainingParameters) -> None:
+    few, many = parameters.for_rows(1_000), parameters.for_rows(1_000_000)
+    assert many == parameters
+    assert few.learning_rate < parameters.learning_rate
+    assert few.boosting_rounds * few.learning_rate == pytest.approx(
+        parameters.boosting_rounds * parameters.learning_rate, rel=0.05
+    )
