@@ -127,7 +127,7 @@ def _make_private(settings: Settings) -> None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = settings.data_dir / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have been first
     except OSError as error:
         raise Unavailable(
             "DATA_DIR_NOT_WRITABLE", path=settings.data_dir, problem=error.strerror

@@ -120,7 +120,9 @@ def test_of_twenty_promotions_in_threads_and_processes_one_wins(
     start, won = processes.Barrier(PROCESSES * THREADS), processes.Queue()
     data_dir = two_models.services.settings.data_dir
     children = [
-        processes.Process(target=promote_in_a_process, args=(data_dir, start, won))
+        processes.Process(
+            target=promote_in_a_process, args=(data_dir, start, won), daemon=True
+        )
         for _ in range(PROCESSES)
     ]
     for child in children:
