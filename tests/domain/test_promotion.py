@@ -152,6 +152,12 @@ def test_first_model_must_merely_beat_the_baseline() -> None:
     assert (worse.outcome, worse.reason) == (Outcome.REJECT, "BASELINE_NOT_BEATEN")
 
 
+@pytest.mark.parametrize(("groups", "rows"), [(1, 30), (2, 2)])
+def test_first_model_on_next_to_no_rows_is_held(groups: int, rows: int) -> None:
+    tiny = judged(a_panel(50, groups=groups, rows_per_group=rows), rival_id=None)
+    assert tiny.outcome is Outcome.HOLD
+
+
 def test_perfect_rival_cannot_be_beaten() -> None:
     panel = a_panel(50)
     decision = judged(panel._replace(rival=panel.actual.copy()))

@@ -13,6 +13,7 @@ from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.errors import Conflict, Corrupted
 from tripadvance_core.services.night import NightState
 from tripadvance_core.services.panels import load_hashes, store_hashes
+from tripadvance_core.services.report import NightReport
 from tripadvance_core.tabular.jobs import from_parquet, to_parquet
 
 LENIENT: dict[str, Any] = {
@@ -164,7 +165,10 @@ def test_held_challenger_is_compared_again_with_the_rows_of_later_nights(
     assert held.decision.outcome is Outcome.HOLD
     looks = []
     for _ in range(3):
-        night(house, 100)
+        result = night(house, 100)
+        told = dict(NightReport(result, "en").facts())
+        for name, look in result.run.steps["promote"]["shadows"].items():
+            assert told[f"Compared again: {name}"].startswith(look["outcome"])
         looks = house.services.registry.decisions(held.id)
     decisions = [record.decision for record in looks]
     assert [decision.look for decision in decisions] == [1, 2, 3]

@@ -61,9 +61,9 @@ class GroupRatio(NamedTuple):
         above = np.bincount(group, weights=numerator)
         below = np.bincount(group, weights=denominator)
         count, total = above.size, float(below.sum())
+        value = float(above.sum() / total) if total else 0.0
         if count < 2 or total == 0:
-            return cls(0.0, np.inf, count, np.empty(0))
-        value = float(above.sum() / total)
+            return cls(value, np.inf, count, np.empty(0))
         influence = (above - value * below) * count / total
         error = float(np.sqrt(np.sum(influence**2) / (count * (count - 1))))
         if error == 0:

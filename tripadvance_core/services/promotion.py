@@ -142,15 +142,21 @@ class Promoter:
             scored[shadow.id] = store_file(self._objects, key, to_parquet(table))
         return scored
 
-    def look_again(self, run: TrainingRun, scored: Mapping[str, StoredFile]) -> None:
-        """Decide anew on every shadow, with what it predicted in this run."""
+    def look_again(
+        self, run: TrainingRun, scored: Mapping[str, StoredFile]
+    ) -> dict[str, PromotionDecision]:
+        """Decide anew on every shadow, with what it predicted in this run, by model."""
+        decisions = {}
         for shadow_id, file in scored.items():
             shadow = self._store.shadows.get(shadow_id)
             master = self._registry.master()
             if master is not None and master.id == shadow.rival_id and shadow.open:
-                self._look(shadow, run, file)
+                decisions[shadow.model_id] = self._look(shadow, run, file)
+        return decisions
 
-    def _look(self, shadow: Shadow, run: TrainingRun, file: StoredFile) -> None:
+    def _look(
+        self, shadow: Shadow, run: TrainingRun, file: StoredFile
+    ) -> PromotionDecision:
         shadow = self._with_evidence(shadow, run, file)
         version = self._store.models.get(shadow.model_id)
         resources = self._resources(version, shadow.rival_id)
@@ -190,6 +196,7 @@ class Promoter:
             self._keep_decision(version, decision)
         if decision.outcome is not Outcome.HOLD:
             self._store.shadows.change({"_id": shadow.id}, {"open": False})
+        return decision
 
     def _with_evidence(
         self, shadow: Shadow, run: TrainingRun, file: StoredFile

@@ -193,10 +193,17 @@ class TrainingService:
                     {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
                 )
             shadows = run.steps["save"]["shadows"]
-            self._promoter.look_again(
+            looks = self._promoter.look_again(
                 run,
                 {name: StoredFile.model_validate(shadows[name]) for name in shadows},
             )
+            result["shadows"] = {
+                f"v{self._store.models.get(model_id).number}": {
+                    "outcome": look.outcome,
+                    "reason": look.reason,
+                }
+                for model_id, look in looks.items()
+            }
             result["outcome"] = decision.outcome
             result["reason"] = decision.reason
 
