@@ -1,28 +1,31 @@
 """What a night costs, step by step, and what the product adds to a bare fit.
 
 Takes a CSV in, runs one night over it in a folder of its own, then trains
-``xgboost.train`` alone on the very same matrix with the same parameters::
+``xgboost.train`` alone on the very same matrix with the same parameters. The options of
+``tripadvance check`` tell how the file is to be read::
 
     python benchmarks/clean_night.py FARES.csv --map start_city=source_city \\
         --map end_city=destination_city --currency INR --base-currency INR
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from deployments.reading_options import mapping_of, reading_options
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.domain.metrics import RegressionMetrics
-from tripadvance_core.learning.training import TrainingParameters, training_matrix
+from tripadvance_core.learning.boosting import TrainingParameters, plain_rounds
+from tripadvance_core.learning.matrices import training_matrix
 from tripadvance_core.services.history import History, read_history
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.settings import load_settings
@@ -38,37 +41,29 @@ WIDTH = 88
 Seconds = dict[str, tuple[float, float]]
 
 
-def main() -> None:
-    arguments = read_arguments()
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--base-currency", default="USD", help="Currency of the model.")
+@click.option("--threads", type=int, default=1, help="Threads of the training.")
+@reading_options
+def main(file: Path, base_currency: str, threads: int, **reading: Any) -> None:
+    """Run one night over FILE, and a bare fit beside it."""
     seconds: Seconds = {}
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
             Path(folder) / "data",
-            threads=arguments.threads,
-            base_currency=arguments.base_currency,
+            threads=threads,
+            base_currency=base_currency,
         )
         with opened_services(settings) as services:
             with measured(seconds, "ingest"):
-                ingest(services, arguments)
+                ingest(services, file, mapping_of(**reading))
             model = run_night(services, seconds)
             history = read_history(
                 Repositories(services.database), services.objects, NO_TOKEN
             )
             bare = fit_bare(services, model, history, seconds)
     show(seconds, model, bare)
-
-
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path)
-    parser.add_argument(
-        "--map", action="append", default=[], metavar="CANONICAL=HEADER"
-    )
-    parser.add_argument("--currency")
-    parser.add_argument("--base-currency", default="USD")
-    parser.add_argument("--quote-date", type=date.fromisoformat)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
 
 
 @contextmanager
@@ -79,14 +74,9 @@ def measured(seconds: Seconds, name: str) -> Iterator[None]:
     seconds[name] = (time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def ingest(services: Services, arguments: argparse.Namespace) -> None:
-    mapping = ColumnMapping(
-        headers=dict(pair.split("=", 1) for pair in arguments.map),
-        currency=arguments.currency,
-        quote_date=arguments.quote_date,
-    )
+def ingest(services: Services, file: Path, mapping: ColumnMapping) -> None:
     _, check = services.uploads.ingest(
-        arguments.file.read_bytes(), arguments.file.name, mapping, owner="benchmark"
+        file.read_bytes(), file.name, mapping, owner="benchmark"
     )
     if check.refusal is not None:
         raise check.refusal
@@ -107,19 +97,32 @@ def run_night(services: Services, seconds: Seconds) -> ModelVersion:
 def fit_bare(
     services: Services, version: ModelVersion, history: History, seconds: Seconds
 ) -> RegressionMetrics:
-    """Train XGBoost alone on the product's matrix and score it on the holdout."""
-    encoder = services.registry.load(version).encoder
-    parameters = TrainingParameters.model_validate(version.parameters)
-    rows = encoder.transform(history.holdout)
-    with measured(seconds, "bare matrix"):
-        matrix = training_matrix(encoder, history.training, parameters)
-    with measured(seconds, "bare fit"):
+    """Train the model's boosters alone on its matrix and score them on the holdout."""
+    model = services.registry.load(version)
+    rows = history.training
+    parameters = TrainingParameters.model_validate(version.parameters).for_rows(
+        len(rows)
+    )
+    grown = model.recipe.depth, model.recipe.leaf
+    rounds, share = model.recipe.rounds, model.recipe.log_share
+    matrix = model.encoder.transform(history.holdout)
+    with (
+        training_matrix(model.encoder, rows, np.log, parameters.threads) as training,
+        measured(seconds, "bare fit"),
+    ):
         booster = xgboost.train(
-            parameters.for_xgboost(),
-            matrix,
-            num_boost_round=parameters.boosting_rounds,
+            parameters.for_xgboost(*grown), training, num_boost_round=rounds
         )
-    predicted = np.exp(booster.inplace_predict(rows).astype(float))
+        predicted = np.exp(booster.inplace_predict(matrix).astype(float))
+        if share < 1:
+            training.set_label(rows["price"].to_numpy(float) / model.price_scale)
+            plain = xgboost.train(
+                parameters.for_plain_prices(*grown),
+                training,
+                num_boost_round=plain_rounds(rounds),
+            )
+            prices = plain.inplace_predict(matrix) * model.price_scale
+            predicted = share * predicted + (1 - share) * prices
     return RegressionMetrics.of(history.holdout["price"].to_numpy(float), predicted)
 
 

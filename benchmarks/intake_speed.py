@@ -3,26 +3,28 @@
 Takes a CSV of fares, writes its first seven columns, 300,000 rows, as .xlsx and as
 CSV, and measures in one run the CPU of the whole intake (guard, parse, map, clean,
 identity, Parquet; in its confined process) and of a reader that does nothing but
-read::
+read. Options are those of ``tripadvance check``::
 
     python benchmarks/intake_speed.py FARES.csv
 
 Bare readers: fastexcel to Arrow and pandas with openpyxl for .xlsx, pyarrow for CSV.
 """
 
-import argparse
 import io
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import click
 import pandas as pd
 import pyarrow.csv
 from rich.console import Console
 from rich.table import Table
 
+from deployments.reading_options import mapping_of, reading_options
 from tripadvance_core.confined import Outcome, run_confined
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.tabular.intake import read_fares
@@ -43,9 +45,12 @@ FURTHER = 1
 """Further columns beside the six."""
 
 
-def main() -> None:
-    arguments = read_arguments()
-    fares = read_seven_columns(arguments)
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@reading_options
+def main(file: Path, **reading: Any) -> None:
+    """Measure the whole intake of FILE beside bare readers."""
+    fares = read_seven_columns(file, mapping_of(**reading))
     with tempfile.TemporaryDirectory() as folder:
         workbook, text = Path(folder) / "fares.xlsx", Path(folder) / "fares.csv"
         fares.to_excel(workbook, index=False)
@@ -53,31 +58,17 @@ def main() -> None:
         rows = [
             beside("xlsx", workbook, {"fastexcel → Arrow": bare_fastexcel}),
             beside("xlsx", workbook, {"pandas, openpyxl": bare_pandas}, repeats=1),
-            beside("csv", text, {"pyarrow": bare_pyarrow}),
+            beside("csv", text, {"pyarrow": bare_pyarrow}, repeats=9),
         ]
     show(rows, len(fares))
 
 
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("fares", type=Path)
-    parser.add_argument(
-        "--map", action="append", default=[], metavar="CANONICAL=HEADER"
-    )
-    parser.add_argument("--quote-date", type=pd.Timestamp)
-    return parser.parse_args()
-
-
-def read_seven_columns(arguments: argparse.Namespace) -> pd.DataFrame:
+def read_seven_columns(file: Path, mapping: ColumnMapping) -> pd.DataFrame:
     """Read real fares and repeat them to the number of rows asked for."""
-    mapping = ColumnMapping(
-        headers=dict(pair.split("=", 1) for pair in arguments.map),
-        quote_date=arguments.quote_date and arguments.quote_date.date(),
-    )
-    table = read_fares(
-        arguments.fares.read_bytes(), arguments.fares.name, mapping, "USD"
-    )
-    further = [name for name in table.rows if name not in {*COLUMNS, "sheet_row"}]
+    base = mapping.currency or "USD"
+    table = read_fares(file.read_bytes(), file.name, mapping, base)
+    known = {*COLUMNS, "sheet_row", "quote_date"}
+    further = [name for name in table.rows if name not in known]
     fares = table.rows[[*COLUMNS, *further[:FURTHER]]].rename(columns=COLUMNS)
     times = -(-ROWS // len(fares))
     return pd.concat([fares] * times, ignore_index=True)[:ROWS]

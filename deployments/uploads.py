@@ -6,6 +6,7 @@ from deployments.console import Console
 from deployments.files import write_file
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.domain.entities import Upload
+from tripadvance_core.formats import number
 
 _ID_SHOWN = 12
 _HEADER = (
@@ -13,8 +14,10 @@ _HEADER = (
     "COLUMN_FILE",
     "COLUMN_STATUS",
     "COLUMN_TAKEN_IN",
+    "COLUMN_OWNER",
     "COLUMN_ROWS",
     "COLUMN_REFUSED_ROWS",
+    "COLUMN_WARNINGS",
 )
 
 
@@ -66,13 +69,15 @@ def write_refused_rows(
 
 
 def _row(upload: Upload, console: Console) -> list[str]:
+    refused = upload.rows_total - upload.rows_kept
+    counts = (upload.rows_kept, refused, len(upload.warnings))
     return [
         upload.id[:_ID_SHOWN],
         upload.name,
         upload.status,
         console.moment(upload.uploaded_at),
-        str(upload.rows_kept),
-        str(upload.rows_total - upload.rows_kept),
+        upload.owner,
+        *(number(count, console.language) for count in counts),
     ]
 
 
@@ -81,9 +86,11 @@ def _document(upload: Upload, console: Console) -> dict[str, object]:
         "id": upload.id,
         "file": upload.name,
         "status": upload.status,
+        "owner": upload.owner,
         "uploaded_at": upload.uploaded_at.isoformat(),
         "rows_total": upload.rows_total,
         "rows_kept": upload.rows_kept,
         "reason": upload.reason,
+        "warnings": list(upload.warnings),
         "evidence": [found.sentence(console.language) for found in upload.evidence],
     }

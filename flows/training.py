@@ -72,6 +72,7 @@ def nightly_training(
                 "ignore_window": ignore_window,
                 "min_partition_bytes": min_partition_bytes,
                 "max_partitions": max_partitions,
+                "rebuild_reason": _still_to_rebuild(rebuild_reason, result),
             },
         )
     return Completed(name=_state_name(result), message=report.headline)
@@ -83,6 +84,12 @@ def _rebuild(reason: str | None, this_run: str) -> Rebuild | None:
     return services().registry.rebuild_of_master(
         reason=reason, by=f"flow-run {this_run}"
     )
+
+
+def _still_to_rebuild(reason: str | None, result: NightResult) -> str | None:
+    """Hand the order on where an unfinished run had to be finished first."""
+    rebuilt = result.run is not None and result.run.rebuild is not None
+    return None if rebuilt else reason
 
 
 def _publish(result: NightResult) -> NightReport:

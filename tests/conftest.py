@@ -6,8 +6,15 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when xgboost is first imported
+
+# No clock decides a test: the first draw of text builds Hypothesis' tables, for seconds.
+settings.register_profile(
+    "tripadvance", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tripadvance")
 
 
 @pytest.fixture(autouse=True)

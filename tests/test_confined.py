@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -126,3 +128,28 @@ def test_no_child_is_left_behind() -> None:
         if "forkserver" in " ".join(process.cmdline())
     ]
     assert server.children() == []
+
+
+PROGRAM = """
+from pathlib import Path
+with Path({mark!r}).open("a") as runs:
+    runs.write("run;")
+
+if __name__ == "__main__":
+    from tripadvance_core.confined import Caps, run_confined
+    from tripadvance_core.domain.entities import ColumnMapping
+    from tripadvance_core.tabular.jobs import clean_fares
+    header = b"date,start_city,end_city,airline,duration,price\\n"
+    fare = b"25/03/2025,Salvador,Recife,Gol,80,82.68\\n"
+    run_confined(
+        clean_fares, header + fare, "a.csv", ColumnMapping(), "USD",
+        caps=Caps(300_000_000, 30),
+    )
+"""
+
+
+def test_child_leaves_the_main_module_of_the_program_alone(tmp_path: Path) -> None:
+    mark, program = tmp_path / "mark", tmp_path / "program.py"
+    program.write_text(PROGRAM.format(mark=str(mark)))
+    subprocess.run([sys.executable, str(program)], check=True)
+    assert mark.read_text() == "run;"

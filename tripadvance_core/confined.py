@@ -38,6 +38,9 @@ _at_once = BoundedSemaphore(max(1, os.cpu_count() or 1))
 _MOST_PARTS: Final = 16
 _MOST_BYTES: Final = 2 * 1024**3
 _PR_SET_PDEATHSIG: Final = 1
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+_MOST_KEPT: Final = 1024**3
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ def _child(
     """Do the work under the caps, tell the outcome, and end without ado."""
     _die_with_the_server()
     _limit(caps)
+    _keep_freed_memory()
     # The process ends before garbage could matter.
     gc.disable()
     try:
@@ -177,6 +181,16 @@ def _described(error: TripAdvanceError) -> dict[str, Any]:
 def _die_with_the_server() -> None:
     """End when the fork server does, which ends with the process that asks."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _keep_freed_memory() -> None:
+    """Use memory again that was freed, instead of giving it back and asking anew.
+
+    The process ends soon, and every page that is asked for has to be filled with zeros.
+    """
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_THRESHOLD, _MOST_KEPT)
+    libc.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
 
 
 def _limit(caps: Caps) -> None:

@@ -60,6 +60,7 @@ def _cron_expression(text: str) -> str:
     return text
 
 
+Device = Literal["cpu", "cuda"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Cron = Annotated[str, AfterValidator(_cron_expression)]
@@ -95,8 +96,10 @@ class Settings(BaseSettings):
     # The model
     seed: int = 7
     threads: int = Field(default_factory=spare_cores, ge=1)
-    boosting_rounds: int = Field(default=250, ge=1, le=10_000)
-    learning_rate: Share = 0.1
+    device: Device = "cpu"
+    history_rows: int = Field(default=10_000_000, ge=1_000)
+    boosting_rounds: int = Field(default=240, ge=1, le=10_000)
+    learning_rate: Share = 0.15
     max_depth: int = Field(default=12, ge=1, le=16)
 
     # Promotion

@@ -192,6 +192,30 @@ def test_history_and_card_tell_what_happened(
         assert "v1" in told.stdout
 
 
+def test_master_is_rebuilt_without_a_withdrawn_file(
+    installation: Any, tmp_path: Path, make_fares: Callable[..., bytes]
+) -> None:
+    ids = []
+    for number in (1, 2):
+        file = tmp_path / f"{number}.csv"
+        file.write_bytes(make_fares(300, seed=number))
+        (taken,) = installation.documents("ingest", str(file))
+        installation.command("train", "--ignore-window")
+        ids.append(taken["id"])
+    (listed,) = installation.documents("models")
+    learned = next(m for m in listed["models"] if ids[1] in m["upload_ids"])
+    if listed["master"] != learned["id"]:
+        installation.command("promote", learned["id"], "--reason", "for the test")
+    refused = installation.command("rebuild", "--reason", "no cause", "--json")
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout)["error"]["code"] == "NOTHING_WITHDRAWN"
+    installation.command("withdraw", ids[1], "--reason", "test fares")
+    (night,) = installation.documents("rebuild", "--reason", "test fares")
+    assert night["outcome"] == "PROMOTE"
+    (listed,) = installation.documents("models")
+    assert listed["master"] == night["partitions"][0]["model"]["id"] != learned["id"]
+
+
 def test_outside_the_window_nothing_is_done_and_that_is_no_failure(
     installation: Any, fares: Path
 ) -> None:

@@ -33,6 +33,23 @@ def test_uploads_are_listed_with_their_status(installation: Any, taken_in: str) 
     assert "a.csv" in installation.command("uploads").stdout
 
 
+def test_uploads_tell_who_handed_them_in_and_how_much_was_noticed(
+    installation: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "twice.csv"
+    file.write_text(HEADER + GOOD_ROW * 2, encoding="utf-8")
+    installation.command("ingest", str(file))
+    (upload,) = documents(installation.command("uploads", "--json"))
+    assert upload["owner"] == "command"
+    assert [warning.partition(":")[0] for warning in upload["warnings"]] == [
+        "duplicate_rows"
+    ]
+    installation.environment["COLUMNS"] = "200"
+    header, line = installation.command("uploads").stdout.splitlines()
+    assert "Handed in by" in header
+    assert line.split()[-4:] == ["command", "2", "0", "1"]  # kept, refused, warnings
+
+
 def test_refused_rows_are_written_as_a_workbook(
     installation: Any, taken_in: str, tmp_path: Path
 ) -> None:

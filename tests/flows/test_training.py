@@ -157,3 +157,34 @@ def test_failed_step_fails_the_run_and_the_next_one_finishes(
         assert run_flow().is_failed()
     assert run_flow().name == "Promote"
     assert [u.status for u in services.uploads.all()] == [UploadStatus.TRAINED]
+
+
+def test_rebuild_is_handed_on_until_it_is_done(
+    services: Services,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks.save, "retries", 0)
+    ingest(services, make_fares(400, seed=1))
+    run_flow()
+    ingest(services, make_fares(400, seed=2))
+    run_flow()
+    newest = services.registry.versions()[0]
+    if not newest.MASTER:
+        services.registry.promote(newest.id, reason="for the test", by="ana")
+    ingest(services, make_fares(400, seed=3))
+    with monkeypatch.context() as patch:
+        patch.setattr(services.training, "save", lambda *_: 1 / 0)
+        assert run_flow().is_failed()
+    services.uploads.withdraw(newest.upload_ids[-1], by="ana", reason="test fares")
+    submitted.clear()
+    run_flow(rebuild_reason="test fares")
+    ((_chain, _number, parameters),) = submitted
+    assert parameters["rebuild_reason"] == "test fares"
+    submitted.clear()
+    state = run_flow(**parameters)
+    assert (state.name, submitted) == ("Promote", [])
+    master = services.registry.master()
+    assert master is not None
+    assert newest.upload_ids[-1] not in master.upload_ids

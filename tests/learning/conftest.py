@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.learning.training import TrainingParameters, fit
+from tripadvance_core.learning.training import fit
 from tripadvance_core.tabular.identity import reserved_rows
 
 

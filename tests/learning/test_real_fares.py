@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from tripadvance_core.domain.metrics import RegressionMetrics
+from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import route_median_baseline
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.learning.training import TrainingParameters
 from tripadvance_core.settings import load_settings
 from tripadvance_core.tabular.identity import reserved_rows
 

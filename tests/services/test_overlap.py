@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.services import overlap
 from tripadvance_core.services.history import read_rows
 from tripadvance_core.services.overlap import count_known
 from tripadvance_core.tabular.joining import join_distinct
@@ -58,6 +60,34 @@ def test_file_is_not_compared_with_itself(house: Any) -> None:
     house.upload(rows=40)
     same = house.make_fares(40, seed=1)
     assert not any(w.startswith("rows_known") for w in warnings_of(house, same))
+
+
+def test_files_that_could_not_be_compared_with_are_told(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = house.make_fares(40, seed=1)
+    house.upload(rows=40)
+    header, lines = lines_of(content)
+    again = b"\n".join([header, *lines[:30]])
+    monkeypatch.setattr(overlap, "FILES_LOOKED_AT", 1)
+    assert "rows_known:30" in warnings_of(house, again)
+    house.upload(rows=20)
+    house.services.uploads.ingest(
+        b"\n".join([header, *lines[:10]]), "c.csv", PLAIN, owner="ana"
+    )
+    assert "rows_known_at_least:10" in warnings_of(house, again)
+
+
+def test_damaged_earlier_file_does_not_stop_a_new_one(house: Any) -> None:
+    damaged = house.upload(rows=300)
+    house.run()
+    header, lines = lines_of(house.make_fares(300, seed=1))
+    house.services.uploads.ingest(
+        b"\n".join([header, *lines[:10]]), "c.csv", PLAIN, owner="ana"
+    )
+    house.services.objects.put(damaged.cleaned.key, b"damaged")
+    again = b"\n".join([header, *lines[:30]])
+    assert "rows_known_at_least:10" in warnings_of(house, again)
 
 
 @given(hashes, st.lists(hashes, max_size=3))

@@ -89,3 +89,41 @@ def test_master_of_withdrawn_files_alone_cannot_be_rebuilt(house: Any) -> None:
     house.services.uploads.withdraw(upload.id, by="ana", reason="test fares")
     with pytest.raises(Conflict, match="NOTHING_LEFT"):
         order(house)
+
+
+def test_file_withdrawn_while_a_model_learns_from_it_is_marked(house: Any) -> None:
+    services = house.services
+    first = house.upload(rows=300)
+    house.run()
+    house.upload(rows=300)
+    run = services.claims.claim("a token", house.request())
+
+    def withdrawn_meanwhile(done: int, _of: int) -> None:
+        if done == 1:
+            services.uploads.withdraw(first.id, by="ana", reason="test fares")
+
+    services.training.preprocess(run.id, "a token")
+    services.training.train(run.id, "a token", on_round=withdrawn_meanwhile)
+    services.training.save(run.id, "a token")
+    newest = services.registry.versions()[0]
+    assert newest.run_id == run.id
+    assert newest.withdrawn_upload_ids == (first.id,)
+
+
+def test_ordered_rebuild_waits_behind_an_unfinished_run(house: Any) -> None:
+    services = house.services
+    house.upload(rows=300)
+    house.run()
+    second = house.upload(rows=300)
+    house.run()
+    crown_the_last(house)
+    services.uploads.withdraw(second.id, by="ana", reason="test fares")
+    ordered = order(house)
+    house.upload(rows=300)
+    services.claims.claim("of a dead process", house.request())
+    finished = house.run(rebuild=ordered, ignore_window=True)
+    assert finished.run.rebuild is None
+    assert finished.more
+    rebuilt = house.run(rebuild=ordered, ignore_window=True)
+    assert rebuilt.run.rebuild == ordered
+    assert not rebuilt.more

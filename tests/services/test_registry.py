@@ -57,7 +57,7 @@ def test_unknown_model_is_refused(two_models: Any) -> None:
 def test_model_whose_file_changed_is_not_promoted(two_models: Any) -> None:
     services = two_models.services
     challenger = services.registry.version("v2")
-    (file,) = (f for f in challenger.files if f.name == "model.ubj")
+    (file,) = (f for f in challenger.files if f.name == "model.ubj.zst")
     content = bytearray(services.objects.get(file.key))
     content[len(content) // 2] ^= 1
     services.objects.put(file.key, bytes(content))

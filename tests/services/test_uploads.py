@@ -132,6 +132,12 @@ def test_file_is_compared_with_what_waits_before_the_first_night(house: Any) -> 
     assert check.evidence
 
 
+def test_damaged_file_that_waits_does_not_stop_a_new_one(house: Any) -> None:
+    damaged = house.upload(rows=40)
+    house.services.objects.put(damaged.cleaned.key, b"damaged")
+    assert house.upload(rows=40).status is UploadStatus.PENDING
+
+
 def test_withdrawn_file_waits_for_no_night_and_may_come_again(house: Any) -> None:
     uploads = house.services.uploads
     upload, _ = uploads.ingest(GOOD, "a.csv", PLAIN, owner="ana")

@@ -61,6 +61,8 @@ def test_quotation_mark_out_of_place_is_refused(content: bytes) -> None:
     [
         gzip.compress(b"a,b\n1,2\n" * 50),
         b"PK\x03\x04 and more",
+        b"\r\n<html><table><tr><td>date</td></tr></table></html>",
+        b"%PDF-1.4\n1 0 obj\n",
         random.Random(7).randbytes(4096),  # noqa: S311 - any bytes will do
         "a,b\n1,2\n".encode("utf-16-le"),
     ],

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tripadvance_core.tabular.calendar import CYCLES
 from tripadvance_core.tabular.features import (
     AIRLINE_ROUTE,
     ROUTE,
@@ -17,10 +18,6 @@ from tripadvance_core.tabular.features import (
 
 CITIES = ["Recife", "Belém", "São Paulo"]
 CORE = [
-    "date.month",
-    "date.day",
-    "date.weekday",
-    "date.yearday",
     "date.number",
     "duration_minutes",
     "start_city",
@@ -52,18 +49,94 @@ def matrix(encoder: FeatureEncoder, frame: pd.DataFrame) -> pd.DataFrame:
 def test_core_columns_alone_give_the_core_features() -> None:
     encoder = FeatureEncoder.fit(fares())
     assert list(encoder.names) == CORE
-    assert encoder.types == ["float"] * 6 + ["c"] * 5
+    assert encoder.types == ["float"] * 2 + ["c"] * 5
     result = encoder.transform(fares())
-    assert result.shape == (12, 11)
+    assert result.shape == (12, 7)
     assert result.dtype == np.float32
     assert np.isfinite(result).all()
 
 
 def test_calendar_is_that_of_the_date() -> None:
-    row = matrix(FeatureEncoder.fit(fares()), fares()).iloc[0]
+    row = matrix(FeatureEncoder.fit(fares(400)), fares(400)).iloc[0]
     calendar = row[["date.month", "date.day", "date.weekday", "date.yearday"]]
     assert calendar.tolist() == [1, 30, 3, 30]
     assert row["date.number"] == 9161  # days from 2000-01-01 to 2025-01-30
+
+
+@pytest.mark.parametrize(
+    ("days", "known"),
+    [
+        (83, set()),
+        (84, {"date.weekday"}),
+        (180, {"date.weekday", "date.after_holiday", "date.before_holiday"}),
+        (365, set(CYCLES)),
+    ],
+)
+def test_part_of_the_calendar_needs_a_history_that_shows_it(
+    days: int, known: set[str]
+) -> None:
+    encoder = FeatureEncoder.fit(fares(days))
+    assert set(encoder.core_numbers) & set(CYCLES) == known
+
+
+def test_lead_time_is_reckoned_where_the_quote_date_is_known() -> None:
+    quoted = pd.Series(pd.to_datetime(["2025-01-20", None, "2025-01-31"] * 4))
+    frame = fares(quote_date=quoted)
+    encoder = FeatureEncoder.fit(frame)
+    result = matrix(encoder, frame)["lead_days"]
+    assert result[0] == 10
+    assert math.isnan(result[1])
+    assert result[2] == 1
+    assert matrix(encoder, fares())["lead_days"].isna().all()
+
+
+def test_seats_are_a_weight_and_no_feature() -> None:
+    assert list(FeatureEncoder.fit(fares(seats=range(12))).names) == CORE
+
+
+def test_further_day_is_a_number() -> None:
+    back = pd.date_range("2025-03-01", periods=12)
+    result = matrix(FeatureEncoder.fit(fares(back=back)), fares(back=back))
+    assert np.diff(result["back"]).tolist() == [1] * 11
+
+
+def test_plain_arrays_give_the_matrix_of_the_frame() -> None:
+    frame = fares(cabin=["Economy", "Business"] * 6)
+    encoder = FeatureEncoder.fit(frame)
+    arrays = {name: frame[name].to_numpy() for name in frame}
+    np.testing.assert_array_equal(encoder.transform(arrays), encoder.transform(frame))
+
+
+def test_long_list_of_values_stands_in_the_order_of_its_prices() -> None:
+    rows = 6_000
+    codes = [f"code {n // 2}" for n in range(rows)]
+    frame = fares(rows, code=codes).assign(price=lambda f: 1.0 + f.index[::-1])
+    encoder = FeatureEncoder.fit(frame)
+    assert encoder.ordered == ("code",)
+    assert encoder.types[-1] == "float"
+    result = matrix(encoder, frame)["code"].to_numpy()
+    assert (np.diff(result) <= 0).all()
+    turned = FeatureEncoder.fit(frame[::-1])
+    assert turned.categories["code"] == encoder.categories["code"]
+
+
+def test_row_is_later_by_its_flight_or_by_its_quote() -> None:
+    quoted = pd.Series([pd.Timestamp("2025-01-20")] * 12)
+    encoder = FeatureEncoder.fit(fares(quote_date=quoted))
+    later = quoted.where(quoted.index != 3, pd.Timestamp("2025-01-21"))
+    later = later.where(later.index != 5, pd.NaT)
+    asked = encoder.is_later(fares(quote_date=later))
+    assert np.flatnonzero(asked).tolist() == [3, 5]
+    assert encoder.is_later(fares()).all()
+    plain = FeatureEncoder.fit(fares())
+    assert np.flatnonzero(plain.is_later(fares(14))).tolist() == [12, 13]
+
+
+def test_days_beyond_count_on_both_sides() -> None:
+    encoder = FeatureEncoder.fit(fares())
+    moved = fares().assign(date=fares()["date"] - pd.Timedelta(days=3))
+    assert encoder.days_beyond(moved).tolist() == [3, 2, 1] + [0] * 9
+    assert encoder.days_beyond(fares(14)).tolist() == [0] * 12 + [1, 2]
 
 
 def test_codes_lead_back_to_the_values() -> None:
@@ -100,7 +173,7 @@ def test_further_columns_become_numbers_or_categories() -> None:
     )
     encoder = FeatureEncoder.fit(frame)
     assert encoder.numbers == ("bags", "flex", "stops")
-    assert set(encoder.categories) == {*CORE[6:], "cabin"}
+    assert set(encoder.categories) == {*CORE[2:], "cabin"}
     result = matrix(encoder, frame)
     assert result["stops"].tolist() == [0, 1, 2] * 4
     assert result["bags"][:2].tolist() == [1, 2]

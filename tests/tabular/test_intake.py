@@ -371,6 +371,11 @@ def test_fare_of_anac_without_its_seats_is_refused() -> None:
     assert refusals(read(content, "BRL")) == [(2, "seats", "SEATS_INVALID")]
 
 
+def test_sheets_that_were_not_read_are_told() -> None:
+    table = read(xlsx(HEADERS, GOOD, notes=[HEADERS[:5], OTHER[:5]]))
+    assert [str(w) for w in table.warnings] == ["other_sheets:1"]
+
+
 def test_sheets_of_one_header_are_read_together() -> None:
     bad = good_with("price", "x")
     table = read(xlsx(HEADERS, GOOD, february=[HEADERS, OTHER, bad]))

@@ -472,15 +472,19 @@ def _bias_gate(panel: Panel, policy: PromotionPolicy) -> Gate:
 
 
 def _coverage_gate(panel: Panel, policy: PromotionPolicy) -> Gate:
-    """Ask that the 80 % interval holds 75 to 85 % of the prices, chance aside."""
+    """Ask that the 80 % interval holds 75 to 85 % of the prices, chance aside.
+
+    A row without an interval does not count.
+    """
     name, reason = "GATE_COVERAGE", "COVERAGE_OFF"
-    if panel.low is None or panel.high is None or not np.isfinite(panel.low).all():
+    if panel.low is None or panel.high is None or not np.isfinite(panel.low).any():
         return _gate(name, False, Outcome.HOLD, reason, coverage=None)
+    known = np.isfinite(panel.low)
     inside = (panel.low <= panel.actual) & (panel.actual <= panel.high)
     coverage = GroupRatio.of(
-        inside.astype(float),
-        np.ones(inside.size),
-        panel.groups,
+        inside[known].astype(float),
+        np.ones(int(known.sum())),
+        panel.groups[known],
         resamples=policy.resamples,
         seed=policy.seed,
     )

@@ -1,18 +1,86 @@
-"""What a model is measured against, and the groups whose fares move together."""
+"""What a model is measured against, and the card that says how it did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, Self
 
 import numpy as np
 import pandas as pd
+import xgboost as xgb
 from numpy.typing import NDArray
+from pydantic import Field
 
-from tripadvance_core.domain.metrics import Floats
-from tripadvance_core.tabular.features import routes
+from tripadvance_core.domain.entities import Value
+from tripadvance_core.domain.metrics import Floats, RegressionMetrics
+from tripadvance_core.learning.intervals import LEVELS
+from tripadvance_core.learning.model import FareModel, Prices
+from tripadvance_core.learning.trial import Recipe
+from tripadvance_core.tabular.features import DURATION, routes
+
+Baseline = Callable[[pd.DataFrame], Floats]
+
+CARD_FILE: Final = "card.json"
+ORIGINAL_DEPTH: Final = 5
+MIN_SEGMENT_ROWS: Final = 50
+"""Fewer rows say too little about a segment to be shown."""
+
+_MOST_SEGMENTS: Final = 10
 
 
-def route_median_baseline(
-    training_frame: pd.DataFrame,
-) -> Callable[[pd.DataFrame], Floats]:
+class Score(Value):
+    """How predictions did on some reserved rows.
+
+    ``covered`` gives by level the per cent of true prices inside the range; empty
+    where there are no ranges.
+    """
+
+    metrics: RegressionMetrics
+    covered: dict[int, float] = Field(default_factory=dict)
+
+
+class Segment(Value):
+    """The score on the reserved rows of one airline, route or third of the prices."""
+
+    kind: Literal["airline", "route", "price"]
+    name: str
+    score: Score
+
+
+class ModelCard(Value):
+    """What is known about a model from rows that no model trains on.
+
+    Ranges are judged by halves: each half of the reserved rows by a model whose ranges
+    were calibrated on the other.
+    """
+
+    recipe: Recipe
+    model: Score
+    route_median: Score
+    original: Score
+    segments: tuple[Segment, ...]
+    importance: dict[str, float]
+    dropped: dict[str, str]
+
+    @classmethod
+    def of(
+        cls, model: FareModel, training_frame: pd.DataFrame, holdout: pd.DataFrame
+    ) -> Self:
+        """Score a model and both baselines on the same reserved rows, n > 0."""
+        actual = holdout["price"].to_numpy(np.float64)
+        prices = judged_by_halves(model, holdout)
+        return cls(
+            recipe=model.recipe,
+            model=_score(actual, prices),
+            route_median=_plain_score(
+                actual, route_median_baseline, training_frame, holdout
+            ),
+            original=_plain_score(actual, original_baseline, training_frame, holdout),
+            segments=tuple(_segments(holdout, actual, prices)),
+            importance=_gains(model),
+            dropped=dict(model.encoder.dropped),
+        )
+
+
+def route_median_baseline(training_frame: pd.DataFrame) -> Baseline:
     """Return the simplest honest predictor: the median price of the route.
 
     A route that was never trained on gets the median of all prices.
@@ -27,6 +95,38 @@ def route_median_baseline(
     return predict
 
 
+def original_baseline(training_frame: pd.DataFrame) -> Baseline:
+    """Return what the original project did: one tree of depth 5 on the duration."""
+    prices = training_frame["price"].to_numpy(np.float64)
+    tree = xgb.train(
+        {
+            "max_depth": ORIGINAL_DEPTH,
+            "learning_rate": 1.0,
+            "reg_lambda": 0.0,
+            "base_score": float(prices.mean()),
+            "nthread": 1,
+        },
+        xgb.QuantileDMatrix(_duration(training_frame), label=prices, nthread=1),
+        num_boost_round=1,
+    )
+
+    def predict(frame: pd.DataFrame) -> Floats:
+        return np.asarray(tree.inplace_predict(_duration(frame)), dtype=np.float64)
+
+    return predict
+
+
+def judged_by_halves(model: FareModel, holdout: pd.DataFrame) -> Prices:
+    """Return predictions whose ranges know nothing of the rows they are for."""
+    half = np.arange(len(holdout)) % 2 == 0
+    judged = model.prices(holdout)
+    for mine in (half, ~half):
+        ranges = model.calibrated(holdout[~mine]).prices(holdout[mine])
+        for ours, theirs in zip(judged[1:5], ranges[1:5], strict=True):
+            ours[mine] = theirs
+    return judged
+
+
 def groups_of(frame: pd.DataFrame) -> NDArray[np.int64]:
     """Return the number of each row's route × ISO week, shape (n,).
 
@@ -38,3 +138,61 @@ def groups_of(frame: pd.DataFrame) -> NDArray[np.int64]:
     keys = pd.DataFrame({"route": routes(frame), "week": mondays.astype(str)})
     hashes = pd.util.hash_pandas_object(keys, index=False, categorize=True)
     return hashes.to_numpy(np.uint64).view(np.int64)
+
+
+def _duration(frame: pd.DataFrame) -> NDArray[np.float32]:
+    return frame[[DURATION]].to_numpy(np.float32)
+
+
+def _plain_score(
+    actual: Floats,
+    baseline: Callable[[pd.DataFrame], Baseline],
+    training_frame: pd.DataFrame,
+    holdout: pd.DataFrame,
+) -> Score:
+    predicted = baseline(training_frame)(holdout)
+    return Score(metrics=RegressionMetrics.of(actual, predicted))
+
+
+def _score(actual: Floats, prices: Prices) -> Score:
+    ends = {80: (prices.low, prices.high), 95: (prices.low_95, prices.high_95)}
+    covered = {}
+    for level in LEVELS:
+        low, high = ends[level]
+        known = np.isfinite(low)
+        if known.any():
+            inside = (low <= actual) & (actual <= high)
+            covered[level] = 100 * float(inside[known].mean())
+    metrics = RegressionMetrics.of(actual, prices.price)
+    return Score(metrics=metrics, covered=covered)
+
+
+def _segments(
+    holdout: pd.DataFrame, actual: Floats, prices: Prices
+) -> Iterator[Segment]:
+    """Give the largest airlines and routes, and the thirds of the prices."""
+    thirds = np.searchsorted(np.quantile(actual, [1 / 3, 2 / 3]), actual)
+    names = pd.Series(np.array(["low", "middle", "high"])[thirds])
+    kinds: dict[Literal["airline", "route", "price"], pd.Series[str]] = {
+        "airline": holdout["airline"],
+        "route": routes(holdout),
+        "price": names,
+    }
+    for kind, column in kinds.items():
+        values = column.to_numpy()
+        largest = column.value_counts().sort_index().nlargest(_MOST_SEGMENTS)
+        for name, rows in largest.items():
+            if rows < MIN_SEGMENT_ROWS:
+                continue
+            mine = values == name
+            part = Prices(*(array[mine] for array in prices))
+            yield Segment(kind=kind, name=str(name), score=_score(actual[mine], part))
+
+
+def _gains(model: FareModel) -> dict[str, float]:
+    """Return each feature's share of the gain of all splits, greatest first."""
+    gains = model.booster.get_score(importance_type="total_gain")
+    by_place = np.array([gains.get(f"f{n}", 0.0) for n in range(len(model.features))])
+    shares = by_place / (by_place.sum() or 1.0)
+    named = dict(zip(model.features, shares.tolist(), strict=True))
+    return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))

@@ -1,116 +1,226 @@
-"""The trained model: prices with an interval, to files and back."""
+"""The trained model: prices with ranges and doubts, to files and back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import xgboost as xgb
+from numpy.typing import NDArray
 
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.metrics import Floats
-from tripadvance_core.tabular.features import FeatureEncoder
+from tripadvance_core.learning.intervals import LEVELS, Band
+from tripadvance_core.learning.trial import Recipe
+from tripadvance_core.tabular.features import Columns, FeatureEncoder, columns_of
 
-INTERVAL_PERCENT = 80
-"""How many of 100 true prices the interval is to hold."""
+FAR_DAYS: Final = 60
+"""A flight so many days beyond all that were learned from is outside the domain."""
 
-_BOOSTER_FILE = "model.ubj"
+DOUBTS: Final[dict[str, str]] = {
+    "start_city": "UNSEEN_START_CITY",
+    "end_city": "UNSEEN_END_CITY",
+    "airline": "UNSEEN_AIRLINE",
+}
+FAR_DATE: Final = "FAR_DATE"
+
+_LOG_FILE = "model.ubj.zst"
+_PLAIN_FILE = "plain.ubj.zst"
+_BAND_FILE = "band.ubj.zst"
 _DESCRIPTION_FILE = "model.json"
+_CODEC = "zstd"
+
+# The booster of plain prices knows no bounds; that of log prices is never below 0.
+_PLAIN_WITHIN = 3.0
 
 
 class _Description(Value):
     """Everything of a model but its trees; ``format`` counts changes of the form."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     encoder: FeatureEncoder
     parameters: dict[str, Any]
-    half_width: float | None
+    recipe: Recipe
+    price_scale: float
+    sizes: dict[str, int]
+    stretch: dict[int, float] | None
+    later_stretch: dict[int, float] | None
+
+
+class Prices(NamedTuple):
+    """Predictions for n rows, in the base currency; every array has shape (n,).
+
+    The ranges are NaN where none is known. ``doubts`` are codes, joined by spaces.
+    """
+
+    price: Floats
+    low: Floats
+    high: Floats
+    low_95: Floats
+    high_95: Floats
+    doubts: NDArray[np.object_]
 
 
 @dataclass(frozen=True)
 class FareModel:
-    """Trees that predict the logarithm of a price, and how to read a frame for them.
+    """Trees that predict a price, and how to read rows for them.
 
     Attributes
     ----------
+    booster
+        The trees of log prices.
+    plain
+        The trees of prices divided by ``price_scale``; None where they add nothing.
     parameters
         What the trees were trained with, ready for JSON.
-    half_width
-        Half the width of the interval, in log price; None until calibrated.
+    recipe
+        What the trial found.
     """
 
     booster: xgb.Booster
     encoder: FeatureEncoder
     parameters: Mapping[str, Any]
-    half_width: float | None = None
+    recipe: Recipe
+    plain: xgb.Booster | None = None
+    price_scale: float = 1.0
+    band: Band = field(default_factory=Band)
 
     @property
     def features(self) -> tuple[str, ...]:
         """The features, in the order in which the trees number them."""
         return self.encoder.names
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return ``predicted_price``, ``low`` and ``high`` on the frame's index.
+    def prices(self, rows: pd.DataFrame | Columns) -> Prices:
+        """Predict n rows: a frame, or one array a column.
 
-        Prices are in the base currency. ``low`` and ``high`` are NaN for a model that
-        is not calibrated. Further columns that the frame lacks count as missing.
+        Columns that the rows lack count as missing. Beyond the days learned from the
+        range is as much wider as the trial was worse there; for a city or an airline
+        that was never seen there is none.
         """
-        logs = self._log_prices(frame)
-        half_width = np.nan if self.half_width is None else self.half_width
-        prices = {
-            "predicted_price": np.exp(logs),
-            "low": np.exp(logs - half_width),
-            "high": np.exp(logs + half_width),
-        }
+        columns = columns_of(rows)
+        if not len(columns["date"]):
+            none = np.empty(0)
+            return Prices(none, none, none, none, none, np.empty(0, dtype=object))
+        matrix = self.encoder.transform(columns)
+        price = self.price_of(matrix)
+        logs = np.log(price)
+        unseen, doubts = self._doubts(columns, matrix)
+        later = self.encoder.is_later(columns)
+        low, high, low_95, high_95 = (
+            np.where(unseen, np.nan, np.exp(end))
+            for level in LEVELS
+            for end in self.band.around(matrix, logs, later, level)
+        )
+        return Prices(price, low, high, low_95, high_95, doubts)
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return ``prices`` as columns on the frame's index.
+
+        ``predicted_price``, ``low`` and ``high`` (80 %), ``low_95`` and ``high_95``,
+        ``doubts``.
+        """
+        prices = self.prices(frame)._asdict()
+        prices = {"predicted_price": prices.pop("price")} | prices
         return pd.DataFrame(prices, index=frame.index)
 
-    def calibrated(self, holdout_frame: pd.DataFrame) -> Self:
-        """Return this model with an interval measured on rows it never trained on.
+    def price_of(self, matrix: NDArray[np.float32]) -> Floats:
+        """Return the prices of encoded rows, shape (n,)."""
+        ours = np.exp(_predicted(self.booster, matrix))
+        if self.plain is None:
+            return ours
+        share = self.recipe.log_share
+        return share * ours + (1 - share) * self.plain_price_of(matrix, ours)
 
-        Split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman
-        2018, "Distribution-Free Predictive Inference for Regression", algorithm 2):
-        the half-width is the finite-sample quantile of the absolute residuals. The
-        residuals are of log prices, so a dear fare has a wide interval. Too few rows
-        for the quantile leave the model without an interval.
-        """
-        logs = self._log_prices(holdout_frame)
-        residuals = np.abs(np.log(holdout_frame["price"].to_numpy(float)) - logs)
-        return replace(self, half_width=_conformal_quantile(residuals))
+    def plain_price_of(self, matrix: NDArray[np.float32], ours: Floats) -> Floats:
+        """Return the prices of the plain trees, held within thrice those of the others."""
+        if self.plain is None:
+            return ours
+        plain = self.price_scale * _predicted(self.plain, matrix)
+        return np.clip(plain, ours / _PLAIN_WITHIN, ours * _PLAIN_WITHIN)
+
+    def calibrated(self, holdout_frame: pd.DataFrame) -> Self:
+        """Return this model with ranges measured on rows it never trained on."""
+        if holdout_frame.empty:
+            return replace(self, band=replace(self.band, stretch=None))
+        matrix = self.encoder.transform(holdout_frame)
+        logs = np.log(self.price_of(matrix))
+        missed = np.log(holdout_frame["price"].to_numpy(np.float64)) - logs
+        return replace(self, band=self.band.calibrated(matrix, logs, missed))
 
     def to_files(self) -> dict[str, bytes]:
         """Return the model's files by name; equal models give equal bytes."""
+        boosters = {
+            _LOG_FILE: self.booster,
+            _PLAIN_FILE: self.plain,
+            _BAND_FILE: self.band.booster,
+        }
+        trees = {
+            name: bytes(booster.save_raw("ubj"))
+            for name, booster in boosters.items()
+            if booster is not None
+        }
         description = _Description(
             encoder=self.encoder,
             parameters=dict(self.parameters),
-            half_width=self.half_width,
+            recipe=self.recipe,
+            price_scale=self.price_scale,
+            sizes={name: len(raw) for name, raw in trees.items()},
+            stretch=self.band.stretch and dict(self.band.stretch),
+            later_stretch=self.band.later_stretch and dict(self.band.later_stretch),
         )
-        return {
-            _BOOSTER_FILE: bytes(self.booster.save_raw("ubj")),
-            _DESCRIPTION_FILE: description.model_dump_json().encode(),
-        }
+        files = {name: _packed(raw) for name, raw in trees.items()}
+        return files | {_DESCRIPTION_FILE: description.model_dump_json().encode()}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Self:
         """Read a model back from what ``to_files`` returned."""
         description = _Description.model_validate_json(files[_DESCRIPTION_FILE])
+        boosters = {
+            name: _booster(files[name], size)
+            for name, size in description.sizes.items()
+        }
         return cls(
-            booster=xgb.Booster(model_file=bytearray(files[_BOOSTER_FILE])),
+            booster=boosters[_LOG_FILE],
             encoder=description.encoder,
             parameters=description.parameters,
-            half_width=description.half_width,
+            recipe=description.recipe,
+            plain=boosters.get(_PLAIN_FILE),
+            price_scale=description.price_scale,
+            band=Band(
+                boosters.get(_BAND_FILE),
+                description.stretch,
+                description.later_stretch,
+            ),
         )
 
-    def _log_prices(self, frame: pd.DataFrame) -> Floats:
-        if frame.empty:
-            return np.empty(0)
-        matrix = self.encoder.transform(frame)
-        return np.asarray(self.booster.inplace_predict(matrix), dtype=np.float64)
+    def _doubts(
+        self, columns: Columns, matrix: NDArray[np.float32]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.object_]]:
+        """Return which rows name something unseen, and every row's doubts as codes."""
+        codes = {
+            code: np.isnan(matrix[:, self.encoder.names.index(name)])
+            for name, code in DOUBTS.items()
+        }
+        unseen = np.logical_or.reduce(list(codes.values()))
+        codes[FAR_DATE] = self.encoder.days_beyond(columns) > FAR_DAYS
+        doubts = np.full(unseen.size, "", dtype=object)
+        for code, doubtful in codes.items():
+            doubts[doubtful] += f"{code} "
+        doubtful = np.logical_or.reduce(list(codes.values()))
+        doubts[doubtful] = [codes.strip() for codes in doubts[doubtful]]
+        return unseen, doubts
 
 
-def _conformal_quantile(residuals: Floats) -> float | None:
-    """Return the ⌈(n + 1) · coverage⌉-th smallest residual, None if n is too small."""
-    rank = -(-(residuals.size + 1) * INTERVAL_PERCENT // 100)
-    if rank > residuals.size:
-        return None
-    return float(np.sort(residuals)[rank - 1])
+def _packed(raw: bytes) -> bytes:
+    return bytes(pa.compress(raw, codec=_CODEC, asbytes=True))
+
+
+def _booster(packed: bytes, size: int) -> xgb.Booster:
+    raw = pa.decompress(packed, decompressed_size=size, codec=_CODEC, asbytes=True)
+    return xgb.Booster(model_file=bytearray(raw))
+
+
+def _predicted(booster: xgb.Booster, matrix: NDArray[np.float32]) -> Floats:
+    return np.asarray(booster.inplace_predict(matrix), dtype=np.float64)

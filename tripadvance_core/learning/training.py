@@ -1,75 +1,25 @@
-"""The training of a fare model: gradient-boosted trees on the logarithm of the price."""
+"""The training of a fare model: gradient-boosted trees that a trial has fitted out."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import xgboost as xgb
-from pydantic import Field
+from numpy.typing import NDArray
 
-from tripadvance_core.domain.entities import Value
-from tripadvance_core.errors import Refused, WindowClosed
+from tripadvance_core.domain.holdout import is_reserved
+from tripadvance_core.errors import Refused
+from tripadvance_core.learning.boosting import (
+    Progress,
+    TrainingParameters,
+    boost,
+    plain_rounds,
+)
+from tripadvance_core.learning.intervals import BAND_ROUNDS, Band
+from tripadvance_core.learning.matrices import training_matrix
 from tripadvance_core.learning.model import FareModel
+from tripadvance_core.learning.trial import hold_a_trial, planned_rounds
 from tripadvance_core.tabular.features import FeatureEncoder
-from tripadvance_core.tabular.identity import reserved_rows
-
-
-class TrainingParameters(Value):
-    """What decides on a model beside its rows: same rows and these, same bytes.
-
-    Leaves of one or two fares learn noise where rows are few, and make the files of
-    a large model half as big again: hence ``min_child_weight`` and ``reg_lambda``.
-    """
-
-    boosting_rounds: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, lt=1)
-    max_depth: int = Field(ge=1)
-    subsample: float = Field(default=0.85, gt=0, le=1)
-    colsample_bynode: float = Field(default=0.6, gt=0, le=1)
-    min_child_weight: float = Field(default=3, ge=0)
-    reg_lambda: float = Field(default=3, ge=0)
-    threads: int = Field(ge=1)
-    seed: int
-
-    def for_xgboost(self) -> dict[str, object]:
-        """Return the parameters under XGBoost's names, all but the rounds."""
-        return {
-            "objective": "reg:squarederror",
-            "tree_method": "hist",
-            "learning_rate": self.learning_rate,
-            "max_depth": self.max_depth,
-            "subsample": self.subsample,
-            "colsample_bynode": self.colsample_bynode,
-            "min_child_weight": self.min_child_weight,
-            "reg_lambda": self.reg_lambda,
-            "nthread": self.threads,
-            "seed": self.seed,
-        }
-
-
-class _Watch(xgb.callback.TrainingCallback):
-    """Tells after each round how far training is, and asks whether to stop."""
-
-    def __init__(
-        self,
-        rounds: int,
-        stop_at: Callable[[], bool],
-        on_round: Callable[[int, int], None],
-    ) -> None:
-        self._rounds = rounds
-        self._stop_at = stop_at
-        self._on_round = on_round
-
-    def after_iteration(
-        self,
-        model: xgb.Booster,  # noqa: ARG002 - XGBoost's signature
-        epoch: int,
-        evals_log: xgb.callback.TrainingCallback.EvalsLog,  # noqa: ARG002
-    ) -> bool:
-        """Return True to stop; the last round is never stopped."""
-        done = epoch + 1
-        self._on_round(done, self._rounds)
-        return done < self._rounds and self._stop_at()
+from tripadvance_core.tabular.identity import row_hashes
 
 
 def fit(
@@ -79,10 +29,11 @@ def fit(
     stop_at: Callable[[], bool],
     on_round: Callable[[int, int], None],
 ) -> FareModel:
-    """Train a model, without an interval yet, on every row of a frame.
+    """Train a model, its ranges not yet calibrated, on every row of a frame.
 
     The trees learn the logarithm of the price, for a fare that is 10 % off is as
-    wrong when cheap as when dear.
+    wrong when cheap as when dear. Where a trial says that it pays, more trees learn
+    the plain price, which dear fares decide.
 
     Parameters
     ----------
@@ -91,7 +42,7 @@ def fit(
     stop_at
         Asked after every round but the last whether training must stop.
     on_round
-        Told after every round how many are done, of how many.
+        Told after every round how many are done, of how many at most.
 
     Raises
     ------
@@ -104,30 +55,57 @@ def fit(
     """
     if frame.empty:
         raise Refused("NOTHING_TO_TRAIN_ON")
-    if reserved_rows(frame).any():
+    hashes = row_hashes(frame).to_numpy(np.uint64)
+    if is_reserved(hashes).any():
         raise ValueError("rows of the holdout must never be trained on")
+    progress = Progress(most_rounds(len(frame), parameters), stop_at, on_round)
+    return grow(frame, hashes, parameters, progress)
+
+
+def grow(
+    frame: pd.DataFrame,
+    hashes: NDArray[np.uint64],
+    parameters: TrainingParameters,
+    progress: Progress,
+) -> FareModel:
+    """Train on every row of a frame, whoever chose them.
+
+    Parameters
+    ----------
+    hashes
+        The identity of each row, shape (n,).
+    """
+    given, parameters = parameters, parameters.for_rows(len(frame))
     encoder = FeatureEncoder.fit(frame)
-    rounds = parameters.boosting_rounds
-    booster = xgb.train(
-        parameters.for_xgboost(),
-        training_matrix(encoder, frame, parameters),
-        num_boost_round=rounds,
-        callbacks=[_Watch(rounds, stop_at, on_round)],
+    trial = hold_a_trial(encoder, frame, hashes, parameters, progress)
+    band = Band.fit(trial.residuals, parameters, progress)
+    recipe = trial.recipe
+    plain, scale = None, float(frame["price"].mean())
+    rounds_of_plain = plain_rounds(recipe.rounds) if recipe.log_share < 1 else 0
+    progress.plan(recipe.rounds + rounds_of_plain)
+    grown = recipe.depth, recipe.leaf
+    with training_matrix(encoder, frame, np.log, parameters.threads) as matrix:
+        booster = boost(parameters.for_xgboost(*grown), matrix, recipe.rounds, progress)
+        if rounds_of_plain:
+            matrix.set_label(frame["price"].to_numpy(np.float64) / scale)
+            plain = boost(
+                parameters.for_plain_prices(*grown), matrix, rounds_of_plain, progress
+            )
+    return FareModel(
+        booster=booster,
+        encoder=encoder,
+        parameters=given.model_dump(mode="json"),
+        recipe=recipe,
+        plain=plain,
+        price_scale=scale,
+        band=band,
     )
-    done = booster.num_boosted_rounds()
-    if done < rounds:
-        raise WindowClosed("TRAINING_STOPPED", rounds=done, of=rounds)
-    return FareModel(booster, encoder, parameters.model_dump(mode="json"))
 
 
-def training_matrix(
-    encoder: FeatureEncoder, frame: pd.DataFrame, parameters: TrainingParameters
-) -> xgb.QuantileDMatrix:
-    """Return features and log prices of all rows as XGBoost takes them."""
-    return xgb.QuantileDMatrix(
-        encoder.transform(frame),
-        label=np.log(frame["price"].to_numpy(float)),
-        feature_types=encoder.types,
-        enable_categorical=True,
-        nthread=parameters.threads,
+def most_rounds(rows: int, parameters: TrainingParameters) -> int:
+    """Return the most rounds of all boosters of a model of so many rows."""
+    parameters = parameters.for_rows(rows)
+    rounds = parameters.boosting_rounds
+    return (
+        planned_rounds(rows, parameters) + BAND_ROUNDS + rounds + plain_rounds(rounds)
     )

@@ -14,6 +14,7 @@ from tripadvance_core import formats
 from tripadvance_core.domain.entities import DecisionRecord, ModelVersion, Upload
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.domain.promotion import Gate, Outcome
+from tripadvance_core.learning.evaluation import CARD_FILE, ModelCard
 from tripadvance_core.messages import Language, sentence
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.storage.objects import ObjectStore, load_file
@@ -36,13 +37,17 @@ class PriceClass:
 
 
 @dataclass(frozen=True)
-class ModelCard:
-    """A model with its files, its decisions and its errors by price."""
+class VersionCard:
+    """A model with its files, its decisions and its errors by price.
+
+    ``learned`` is what its training wrote down; None where nothing was reserved.
+    """
 
     model: ModelVersion
     uploads: Sequence[Upload]
     decisions: Sequence[DecisionRecord]
     price_classes: Sequence[PriceClass]
+    learned: ModelCard | None
 
     def document(self) -> dict[str, Any]:
         """Return the card as JSON-ready values."""
@@ -57,6 +62,7 @@ class ModelCard:
             ],
             "decisions": [r.model_dump(mode="json") for r in self.decisions],
             "price_classes": [vars(one) for one in self.price_classes],
+            "learned": self.learned and self.learned.model_dump(mode="json"),
         }
 
     def markdown(self, language: Language) -> str:
@@ -71,7 +77,7 @@ class Cards:
         self._registry = registry
         self._objects = objects
 
-    def card(self, name: str) -> ModelCard:
+    def card(self, name: str) -> VersionCard:
         """Return the card of a model by its id or number.
 
         Raises
@@ -81,12 +87,19 @@ class Cards:
         """
         model = self._registry.version(name)
         scores = from_parquet(load_file(self._objects, model.predictions))
-        return ModelCard(
+        return VersionCard(
             model,
             self._registry.uploads_of(model),
             self._registry.decisions(model.id),
             list(_price_classes(scores)),
+            self._learned(model),
         )
+
+    def _learned(self, model: ModelVersion) -> ModelCard | None:
+        for file in model.files:
+            if file.name == CARD_FILE:
+                return ModelCard.model_validate_json(load_file(self._objects, file))
+        return None
 
 
 def _price_classes(scores: pd.DataFrame) -> Iterator[PriceClass]:
@@ -117,7 +130,7 @@ def _error(rows: pd.DataFrame, column: str) -> float:
 class _Writer:
     """Writes a card in one language."""
 
-    def __init__(self, card: ModelCard, language: Language) -> None:
+    def __init__(self, card: VersionCard, language: Language) -> None:
         self._card = card
         self._language = language
 
@@ -130,8 +143,9 @@ class _Writer:
         yield from self._panels()
         yield from self._data()
         yield from self._errors()
+        yield from self._segments()
         yield from self._section("CARD_FEATURES")
-        yield ", ".join(map(_cell, model.features))
+        yield from self._features()
         yield from self._section("CARD_PARAMETERS")
         yield from self._table(
             (), [(name, str(value)) for name, value in model.parameters.items()]
@@ -256,6 +270,40 @@ class _Writer:
                 )
                 for one in classes
             ],
+        )
+
+    def _segments(self) -> Iterator[str]:
+        """Write how the model does by airline, route and price, with its ranges."""
+        segments = self._card.learned.segments if self._card.learned else ()
+        if not segments:
+            return
+        yield from self._section("CARD_SEGMENTS")
+        yield from self._table(
+            ("", self._say("CARD_DATA_ROWS"), "MAPE", self._say("CARD_COVERED")),
+            [
+                (
+                    f"{one.kind}: {one.name}",
+                    self._number(one.score.metrics.rows),
+                    self._percent(
+                        one.score.metrics.mean_absolute_percentage_error / 100
+                    ),
+                    self._percent(one.score.covered[80] / 100)
+                    if 80 in one.score.covered
+                    else "–",
+                )
+                for one in segments
+            ],
+        )
+
+    def _features(self) -> Iterator[str]:
+        """Write the features, with their share of the gain where it is known."""
+        learned = self._card.learned
+        if learned is None:
+            yield ", ".join(map(_cell, self._card.model.features))
+            return
+        yield from self._table(
+            (),
+            [(name, self._percent(gain)) for name, gain in learned.importance.items()],
         )
 
     def _figures(self, metrics: RegressionMetrics) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from tripadvance_core.domain.entities import Upload
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.domain.panels import later_part
 from tripadvance_core.domain.promotion import Panel
-from tripadvance_core.learning.evaluation import groups_of
+from tripadvance_core.learning.evaluation import groups_of, judged_by_halves
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.services.history import read_rows
 from tripadvance_core.storage.objects import ObjectStore
@@ -98,8 +98,9 @@ def score(
     """Predict rows with ``panel`` by challenger, rival and baseline.
 
     Without a rival the baseline, the median price of the route, stands in its place.
+    ``low`` and ``high``, the 80 % range, know nothing of the rows they are for.
     """
-    predicted = challenger.predict(rows)
+    predicted = judged_by_halves(challenger, rows)
     return pd.DataFrame(
         {
             ROW_HASH: rows[ROW_HASH],
@@ -108,9 +109,9 @@ def score(
             "airline": rows["airline"],
             "route": routes(rows),
             "actual": rows["price"],
-            "challenger": predicted["predicted_price"],
-            "low": predicted["low"],
-            "high": predicted["high"],
+            "challenger": predicted.price,
+            "low": predicted.low,
+            "high": predicted.high,
             "baseline": baseline,
             "rival": rival.predict(rows)["predicted_price"] if rival else baseline,
         }

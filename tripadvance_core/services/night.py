@@ -166,12 +166,14 @@ class Night:
             choice=(choice := self._claims.next_choice(order.request)),
             run=run,
             model=model,
-            more=self._may_go_on(order, choice),
+            more=self._may_go_on(order, run, choice),
         )
 
-    def _may_go_on(self, order: NightOrder, choice: Choice) -> bool:
+    def _may_go_on(self, order: NightOrder, run: TrainingRun, choice: Choice) -> bool:
+        # A run that was taken over came before the rebuild that is ordered.
+        rebuild_waits = order.rebuild is not None and run.rebuild is None
         waits = bool(choice.uploads) or self._claims.unfinished() is not None
-        return waits and self.admission(order).admitted
+        return (rebuild_waits or waits) and self.admission(order).admitted
 
     def _acquire(self, holder: str) -> Lease | None:
         """Take the training lease; a dead holder's ends while we wait once around."""

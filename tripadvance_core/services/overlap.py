@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tripadvance_core.domain.entities import UploadStatus
+from tripadvance_core.domain.entities import Upload, UploadStatus
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, load_file
+from tripadvance_core.storage.objects import ObjectStore, load_if_sound
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import row_hashes_in
 from tripadvance_core.tabular.joining import ROW_HASH
+from tripadvance_core.tabular.notes import Note
 
 FILES_LOOKED_AT: Final = 50
 """Most earlier files that one file is compared with, the newest of its days."""
@@ -33,19 +34,33 @@ class Overlap:
         self._store = Repositories(database)
         self._objects = objects
 
-    def known_rows(self, rows: pd.DataFrame, upload_id: str) -> int:
-        """Return how many rows add nothing, for an earlier file has them, too.
+    def note(self, rows: pd.DataFrame, upload_id: str) -> Note | None:
+        """Tell how many rows add nothing, for an earlier file has them, too.
 
         Equal rows inside one file are separate observations: a row that is here more
-        often than in any earlier file is new that many times.
+        often than in any earlier file is new that many times. Where not every earlier
+        file could be compared with, there may be more.
 
         Parameters
         ----------
         upload_id
             The file itself, which is not compared with itself.
         """
+        earlier = self._earlier(rows, upload_id)
+        compared = [
+            hashes
+            for upload in earlier[:FILES_LOOKED_AT]
+            if (hashes := self._hashes(upload)) is not None
+        ]
+        known = count_known(rows[ROW_HASH].to_numpy(np.uint64), compared)
+        if not known:
+            return None
+        every = len(compared) == len(earlier)
+        return Note("rows_known" if every else "rows_known_at_least", known)
+
+    def _earlier(self, rows: pd.DataFrame, upload_id: str) -> list[Upload]:
         first, last = days_of(rows)
-        earlier = self._store.uploads.select(
+        return self._store.uploads.select(
             {
                 "status": {"$in": _COUNTED},
                 "_id": {"$ne": upload_id},
@@ -53,14 +68,13 @@ class Overlap:
                 "last_day": {"$gte": first.isoformat()},
             },
             order=[("uploaded_at", -1)],
-            limit=FILES_LOOKED_AT,
+            limit=FILES_LOOKED_AT + 1,
         )
-        others = (
-            row_hashes_in(load_file(self._objects, upload.cleaned))
-            for upload in earlier
-            if upload.cleaned is not None
-        )
-        return count_known(rows[ROW_HASH].to_numpy(np.uint64), others)
+
+    def _hashes(self, upload: Upload) -> NDArray[np.uint64] | None:
+        """Return the identities of the rows; None where they are lost or damaged."""
+        content = load_if_sound(self._objects, upload.cleaned)
+        return None if content is None else row_hashes_in(content)
 
 
 def days_of(rows: pd.DataFrame) -> tuple[date, date]:

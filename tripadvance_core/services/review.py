@@ -10,7 +10,12 @@ from tripadvance_core.domain.entities import (
 )
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.objects import (
+    ObjectStore,
+    load_file,
+    load_if_sound,
+    store_file,
+)
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet
 from tripadvance_core.tabular.joining import join_distinct
@@ -50,9 +55,6 @@ class Review:
             order=[("uploaded_at", -1)],
             limit=_WAITING_AT_MOST,
         )
-        frames = [
-            from_parquet(load_file(self._objects, upload.cleaned))
-            for upload in waiting
-            if upload.cleaned is not None
-        ]
+        contents = (load_if_sound(self._objects, upload.cleaned) for upload in waiting)
+        frames = [from_parquet(content) for content in contents if content is not None]
         return Profile.of(join_distinct(frames)) if frames else None

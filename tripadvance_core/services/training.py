@@ -33,15 +33,21 @@ from tripadvance_core.domain.panels import PanelProof
 from tripadvance_core.domain.promotion import Resources
 from tripadvance_core.domain.times import Clock, to_text
 from tripadvance_core.errors import Corrupted, LeaseLost, NotFound
-from tripadvance_core.learning.evaluation import route_median_baseline
-from tripadvance_core.learning.training import TrainingParameters, fit
+from tripadvance_core.learning.boosting import TrainingParameters
+from tripadvance_core.learning.evaluation import (
+    CARD_FILE,
+    ModelCard,
+    route_median_baseline,
+)
+from tripadvance_core.learning.model import FareModel
+from tripadvance_core.learning.training import fit
 from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
 from tripadvance_core.services.history import History, read_history, read_rows
 from tripadvance_core.services.panels import Panels, load_hashes, store_hashes
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
-from tripadvance_core.services.uploads import OLDEST_FIRST
+from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, store_file
@@ -134,10 +140,11 @@ class TrainingService:
                 on_round=on_round,
             ).calibrated(history.holdout)
             model_id = _model_id(history.uploads, parameters)
+            contents = model.to_files() | _card_file(model, history)
             result["model_id"] = model_id
             files = [
                 store_file(self._objects, f"models/{model_id}/{name}", content)
-                for name, content in model.to_files().items()
+                for name, content in contents.items()
             ]
             self._registry.trust(files)
             result["files"] = [file.model_dump(mode="json") for file in files]
@@ -169,6 +176,8 @@ class TrainingService:
             result["shadows"] = {
                 name: file.model_dump(mode="json") for name, file in shadows.items()
             }
+            # What was withdrawn while it was trained found no model to mark.
+            mark_withdrawn(self._store, version)
             self._store.uploads.change(
                 {"claim.token": token, "status": UploadStatus.CLAIMED},
                 {
@@ -260,6 +269,7 @@ class TrainingService:
             boosting_rounds=settings.boosting_rounds,
             learning_rate=settings.learning_rate,
             max_depth=settings.max_depth,
+            device=settings.device,
             threads=settings.threads,
             seed=settings.seed,
         )
@@ -350,6 +360,14 @@ class _Comparison:
     rows: pd.DataFrame
     baseline: Floats
     panel_b: StandingPanel | None
+
+
+def _card_file(model: FareModel, history: History) -> dict[str, bytes]:
+    """Return the model's card as a file; without reserved rows there is none."""
+    if history.holdout.empty:
+        return {}
+    card = ModelCard.of(model, history.training, history.holdout)
+    return {CARD_FILE: card.model_dump_json().encode()}
 
 
 def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:

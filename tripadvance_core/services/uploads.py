@@ -26,7 +26,6 @@ from tripadvance_core.storage.database import Database, Order
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import CleanFares
-from tripadvance_core.tabular.notes import Note
 
 OLDEST_FIRST: Order = (("uploaded_at", 1),)
 UNUSED = [UploadStatus.REJECTED, UploadStatus.HELD, UploadStatus.WITHDRAWN]
@@ -105,9 +104,9 @@ class UploadService:
         except FileRefused as refusal:
             return FileCheck(name, fares=None, refusal=refusal)
         rows = fares.rows()
-        repeated = self._overlap.known_rows(rows, _upload_id(content))
-        if repeated:
-            fares = fares.with_note(Note("rows_known", repeated))
+        overlap = self._overlap.note(rows, _upload_id(content))
+        if overlap is not None:
+            fares = fares.with_note(overlap)
         return FileCheck(name, fares, evidence=self._review.evidence(rows))
 
     def ingest(
@@ -184,10 +183,7 @@ class UploadService:
         changes = {"status": UploadStatus.WITHDRAWN, "reason": None}
         withdrawn = self._intervene(upload, "withdrawn", changes, by, reason)
         for model in self.models_trained_on(upload.id):
-            marked = {*model.withdrawn_upload_ids, upload.id}
-            self._store.models.change(
-                {"_id": model.id}, {"withdrawn_upload_ids": sorted(marked)}
-            )
+            mark_withdrawn(self._store, model)
         return withdrawn
 
     def models_trained_on(self, upload_id: str) -> list[ModelVersion]:
@@ -299,6 +295,15 @@ class UploadService:
         same = {"_id": changes.pop("_id"), "status": former.status}
         if not self._store.uploads.change(same, changes):
             raise _already_uploaded(self._store.uploads.get(upload.id))
+
+
+def mark_withdrawn(store: Repositories, model: ModelVersion) -> None:
+    """Note on a model which of its uploads are withdrawn by now."""
+    withdrawn = store.uploads.select(
+        {"_id": {"$in": list(model.upload_ids)}, "status": UploadStatus.WITHDRAWN}
+    )
+    marked = {*model.withdrawn_upload_ids, *(upload.id for upload in withdrawn)}
+    store.models.change({"_id": model.id}, {"withdrawn_upload_ids": sorted(marked)})
 
 
 def _upload_id(content: bytes) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from tripadvance_core.domain.entities import StoredFile
-from tripadvance_core.errors import Corrupted
+from tripadvance_core.errors import Corrupted, NotFound
 
 
 class ObjectStore(Protocol):
@@ -54,3 +54,14 @@ def load_file(objects: ObjectStore, file: StoredFile) -> bytes:
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise Corrupted("CHECKSUM_MISMATCH", key=file.key)
     return content
+
+
+def load_if_sound(objects: ObjectStore, file: StoredFile | None) -> bytes | None:
+    """Return the bytes of a stored file, None where they are lost or damaged.
+
+    For work that such a file must not stop: the night, which needs it, holds it.
+    """
+    try:
+        return None if file is None else load_file(objects, file)
+    except (NotFound, Corrupted):
+        return None

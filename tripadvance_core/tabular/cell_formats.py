@@ -10,6 +10,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 from tripadvance_core.tabular.prices import CURRENCIES
+from tripadvance_core.tabular.workbook_guard import column_number
 
 _STYLES: Final = "xl/styles.xml"
 # [$R$-416], [$€-2]; then what stands bare, in quotation marks or behind backslashes.
@@ -40,7 +41,7 @@ def currencies_by_column(
     for attributes in _CELL.findall(archive.read(sheet)):
         place, style = _PLACE.search(attributes), _STYLE.search(attributes)
         if place and style and (currency := styles.get(int(style[1]))):
-            found.setdefault(_column_place(place[1]), set()).add(currency)
+            found.setdefault(column_number(place[1]) - 1, set()).add(currency)
     return {place: frozenset(spellings) for place, spellings in found.items()}
 
 
@@ -74,10 +75,3 @@ def _currency_of_styles(archive: zipfile.ZipFile) -> dict[int, str]:
         for number, style in enumerate(styles)
         if style.get("numFmtId") in formats
     }
-
-
-def _column_place(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number - 1

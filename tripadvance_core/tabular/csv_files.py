@@ -17,7 +17,8 @@ from tripadvance_core.tabular.sheets import Sheet, columns_of, filled_rows
 _DELIMITERS = ",;\t|"
 _SAMPLE_RECORDS = 100
 _SAMPLE_LENGTH = 256 * 1024
-_ZIP = b"PK\x03\x04"
+# A zip, a page of the web or XML (what some systems export as .csv), a PDF.
+_OTHER_FILES = (b"PK\x03\x04", b"<", b"%PDF-")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
 # A text may hold a stray control character; other files hold them everywhere.
 _MOST_CONTROLS = 0.01
@@ -89,7 +90,8 @@ def _as_utf8(content: bytes) -> bytes:
         return content.decode("utf-16", errors="replace").encode(errors="replace")
     beginning = content[:_SAMPLE_LENGTH]
     controls = len(beginning) - len(beginning.translate(None, delete=_CONTROLS))
-    if content.startswith(_ZIP) or controls > _MOST_CONTROLS * len(beginning):
+    begins_otherwise = beginning.lstrip().startswith(_OTHER_FILES)
+    if begins_otherwise or controls > _MOST_CONTROLS * len(beginning):
         raise FileRefused("NOT_CSV")
     if content.isascii():
         return content

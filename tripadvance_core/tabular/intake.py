@@ -183,9 +183,12 @@ def _notes_on_file(
     sheets: list[Sheet], layout: Layout, table: RawTable, parsed: ParsedRows
 ) -> Iterator[Note]:
     read = {id(part.sheet) for part in layout.parts}
-    hidden_sheets = sum(not s.visible for s in sheets if id(s) not in read)
+    unread = [sheet for sheet in sheets if id(sheet) not in read]
+    hidden_sheets = sum(not sheet.visible for sheet in unread)
     if hidden_sheets:
         yield Note("hidden_sheets", hidden_sheets)
+    if len(unread) > hidden_sheets and layout.mapping.sheet is None:
+        yield Note("other_sheets", len(unread) - hidden_sheets)
     if len(read) > 1:
         yield Note("sheets_joined", len(read))
     hidden_rows = sum(part.hidden_rows for part in layout.parts)

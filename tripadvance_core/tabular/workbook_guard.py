@@ -239,12 +239,12 @@ class _Looks:
         digit = letters - ord("0") < 10
         if _has_far_reference(quote, capital, digit):
             for column, row in _REFERENCE.findall(piece):
-                self._reach(int(row), _column_number(column))
+                self._reach(int(row), column_number(column))
             self.measure_rows(piece)
         if (quote[:-2] & (letters[1:-1] == ord("e")) & quote[2:]).any():
             for tag in _CELL_IN_ERROR.findall(piece):
                 if reference := _REFERENCE.match(tag):
-                    row, column = int(reference[2]), _column_number(reference[1])
+                    row, column = int(reference[2]), column_number(reference[1])
                     self._error_cells.add((row, column))
 
     def _reach(self, row: int, column: int) -> None:
@@ -267,7 +267,14 @@ def _has_far_reference(quote: Booleans, capital: Booleans, digit: Booleans) -> b
     return bool(((quote | capital)[: len(seven) - 1] & seven[1:]).any())
 
 
-def _column_number(letters: bytes) -> int:
+def column_number(letters: bytes) -> int:
+    """Return the number of a column from its letters, A is 1.
+
+    Raises
+    ------
+    FileRefused
+        ``CORRUPT`` for more letters than a sheet has columns for.
+    """
     if len(letters) > 3:
         raise FileRefused("CORRUPT")
     number = 0

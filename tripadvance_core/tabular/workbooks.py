@@ -5,6 +5,7 @@ of one type, fast; where a sheet is not like that, python-calamine hands on its 
 """
 
 import io
+import logging
 import posixpath
 import re
 import zipfile
@@ -26,6 +27,9 @@ from tripadvance_core.tabular.cells import Cell, Column
 from tripadvance_core.tabular.dates import EXCEL_EPOCH
 from tripadvance_core.tabular.sheets import Sheet, columns_of, filled_rows
 from tripadvance_core.tabular.workbook_guard import SheetFacts, check_workbook
+
+# It warns of every column that is blank.
+logging.getLogger("fastexcel").setLevel(logging.ERROR)
 
 _ZIP = b"PK"
 _WORKBOOK: Final = "xl/workbook.xml"

@@ -1,0 +1,277 @@
+"""The fare model beside AutoML and plain learners: same rows, one run, one machine.
+
+The rivals live in an environment of their own, which is made beside the project when
+it is first needed. The options of ``tripadvance check`` tell how the file is to be
+read::
+
+    python benchmarks/fare_model.py FARES.csv --map start_city=source_city \\
+        --map end_city=destination_city --currency INR --base-currency INR
+
+Two splits: the reserved rows against the others, and the last fifth of the flights by
+date against the earlier ones. Of the latter the reserved rows calibrate the ranges;
+nobody trains on them, the rivals neither.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from deployments.reading_options import mapping_of, reading_options
+from tripadvance_core.bootstrap import opened_services
+from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.domain.metrics import Floats, RegressionMetrics
+from tripadvance_core.learning.boosting import TrainingParameters
+from tripadvance_core.learning.evaluation import (
+    judged_by_halves,
+    original_baseline,
+    route_median_baseline,
+)
+from tripadvance_core.learning.model import FareModel, Prices
+from tripadvance_core.learning.training import fit
+from tripadvance_core.services.history import read_rows
+from tripadvance_core.settings import Settings, load_settings
+
+PROJECT = Path(__file__).parents[1]
+RIVAL = Path(__file__).with_name("rival.py")
+ENVIRONMENT = PROJECT / ".rivals"
+PACKAGES = ("autogluon.tabular[lightgbm,catboost,xgboost]==1.6.*", "pyarrow")
+RIVALS = ("autogluon", "random_forest", "lightgbm", "catboost", "xgboost")
+SINGLE_PREDICTIONS = 300
+LATER_SHARE = 0.2
+
+console = Console(width=110)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to train on, rows that calibrate the ranges, rows that judge."""
+
+    name: str
+    training: pd.DataFrame
+    calibration: pd.DataFrame
+    judged: pd.DataFrame
+
+    @property
+    def actual(self) -> Floats:
+        return self.judged["price"].to_numpy(float)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--base-currency", default="USD", help="Currency of the model.")
+@click.option("--threads", type=int, default=1, help="Threads of every learner.")
+@click.option("--split", "chosen", multiple=True, default=("random", "date"))
+@click.option("--rival", "rivals", multiple=True, default=RIVALS)
+@click.option("--repeat", is_flag=True, help="Train twice and compare the bytes.")
+@reading_options
+def main(
+    file: Path,
+    base_currency: str,
+    threads: int,
+    chosen: tuple[str, ...],
+    rivals: tuple[str, ...],
+    repeat: bool,
+    **reading: Any,
+) -> None:
+    """Train on FILE beside the rivals and print all figures."""
+    if rivals:
+        make_environment()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(
+            Path(folder), threads=threads, base_currency=base_currency
+        )
+        frame = rows_of(file, mapping_of(**reading), settings)
+        for split in splits(frame, chosen):
+            measure(split, settings, rivals, repeat=repeat)
+
+
+def make_environment() -> None:
+    """Make the rivals' environment; the project's own never sees them."""
+    if (ENVIRONMENT / "ready").exists():
+        return
+    console.print("Installing the rivals into .rivals …")
+    subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
+    pip = [ENVIRONMENT / "bin/pip", "install", "--quiet", *PACKAGES]
+    subprocess.run(pip, check=True)
+    (ENVIRONMENT / "ready").touch()
+
+
+def rows_of(file: Path, mapping: ColumnMapping, settings: Settings) -> pd.DataFrame:
+    """Read a file as the product does."""
+    with opened_services(settings) as services:
+        upload, check = services.uploads.ingest(
+            file.read_bytes(), file.name, mapping, owner="benchmark"
+        )
+        if check.refusal is not None:
+            raise check.refusal
+        return read_rows(services.objects, upload)
+
+
+def splits(frame: pd.DataFrame, chosen: tuple[str, ...]) -> Iterator[Split]:
+    reserved = frame["reserved"].to_numpy(bool)
+    held = frame[reserved]
+    if "random" in chosen:
+        yield Split("random", frame[~reserved], held, held)
+    if "date" in chosen:
+        cut = frame["date"].quantile(1 - LATER_SHARE, interpolation="higher")
+        early = (frame["date"] < cut).to_numpy(bool)
+        calibration = frame[early & reserved]
+        yield Split("by date", frame[early & ~reserved], calibration, frame[~early])
+
+
+def measure(
+    split: Split, settings: Settings, rivals: tuple[str, ...], *, repeat: bool
+) -> None:
+    table = Table(
+        title=f"{split.name}: {len(split.training):,} rows to train on, "
+        f"{len(split.judged):,} to judge, {settings.threads} thread(s)"
+    )
+    for title in ("", "MAPE %", "acc10 %", "RMSE", "CPU s"):
+        table.add_column(title, justify="right" if title else "left")
+    model, seconds = trained(split, settings)
+    prices = (
+        judged_by_halves(model, split.judged)
+        if split.judged is split.calibration
+        else model.prices(split.judged)
+    )
+    add(table, "TripAdvance", split.actual, prices.price, seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        hand_out(split, Path(folder))
+        for rival in rivals:
+            predicted, spent = compete(rival, Path(folder), settings.threads)
+            add(table, rival, split.actual, predicted, spent)
+    for name, baseline in (
+        ("route median", route_median_baseline),
+        ("original: tree on duration", original_baseline),
+    ):
+        start = time.process_time()
+        predicted = baseline(split.training)(split.judged)
+        add(table, name, split.actual, predicted, time.process_time() - start)
+    console.print(table)
+    tell_of(model, split, prices)
+    if repeat:
+        again, _ = trained(split, settings)
+        console.print(f"trained twice, same bytes: {digest(again) == digest(model)}")
+
+
+def trained(split: Split, settings: Settings) -> tuple[FareModel, float]:
+    """Train with the default settings, ranges included."""
+    parameters = TrainingParameters(
+        boosting_rounds=settings.boosting_rounds,
+        learning_rate=settings.learning_rate,
+        max_depth=settings.max_depth,
+        threads=settings.threads,
+        seed=settings.seed,
+    )
+    start = time.process_time()
+    model = fit(
+        split.training,
+        parameters,
+        stop_at=lambda: False,
+        on_round=lambda _done, _of: None,
+    ).calibrated(split.calibration)
+    return model, time.process_time() - start
+
+
+def hand_out(split: Split, folder: Path) -> None:
+    """Write the rows as plain columns, a day as its parts."""
+    for name, frame in (("training", split.training), ("later", split.judged)):
+        plain_columns(frame).to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    plain = frame.drop(columns=["sheet_row", "row_hash", "reserved"])
+    for name in [c for c in plain if plain[c].dtype.kind == "M"]:
+        day = plain.pop(name)
+        plain[f"{name}_number"] = (day - pd.Timestamp("2000-01-01")).dt.days
+        for part in ("month", "day", "day_of_week", "day_of_year"):
+            plain[f"{name}_{part}"] = getattr(day.dt, part)
+    if "quote_date" in frame:
+        plain["lead_days"] = (frame["date"] - frame["quote_date"]).dt.days
+    return plain
+
+
+def compete(rival: str, folder: Path, threads: int) -> tuple[Floats, float]:
+    python = ENVIRONMENT / "bin/python"
+    command = [python, RIVAL, folder, rival, str(threads)]
+    subprocess.run(command, check=True, cwd=folder, capture_output=True)
+    told = json.loads((folder / f"{rival}.json").read_text())
+    return np.load(folder / f"{rival}.npy"), told["cpu_seconds"]
+
+
+def add(
+    table: Table, name: str, actual: Floats, predicted: Floats, seconds: float
+) -> None:
+    scores = RegressionMetrics.of(actual, predicted)
+    table.add_row(
+        name,
+        f"{scores.mean_absolute_percentage_error:.2f}",
+        f"{scores.accuracy_10_percent:.1f}",
+        f"{scores.root_mean_squared_error:,.1f}",
+        f"{seconds:.1f}",
+    )
+
+
+def tell_of(model: FareModel, split: Split, prices: Prices) -> None:
+    """Print ranges, size and speed."""
+    actual = split.actual
+    for level, low, high in (
+        (80, prices.low, prices.high),
+        (95, prices.low_95, prices.high_95),
+    ):
+        covered = 100 * np.mean((low <= actual) & (actual <= high))
+        console.print(f"{level} % range covers {covered:.1f} % of the judged rows")
+    withheld = 100 * np.mean(np.isnan(prices.low))
+    size = sum(len(content) for content in model.to_files().values())
+    console.print(f"range withheld for {withheld:.1f} %; {model.recipe!r}")
+    console.print(f"model: {size / 1e6:.1f} MB")
+    console.print(
+        f"one trip, in process: p50 {single_milliseconds(model, split):.2f} ms; "
+        f"batch ÷ bare boosters: {batch_ratio(model, split):.2f}"
+    )
+
+
+def single_milliseconds(model: FareModel, split: Split) -> float:
+    columns = {name: split.judged[name].to_numpy() for name in split.judged}
+    spent = []
+    for row in range(min(SINGLE_PREDICTIONS, len(split.judged))):
+        trip = {name: values[row : row + 1] for name, values in columns.items()}
+        start = time.perf_counter()
+        model.prices(trip)
+        spent.append(time.perf_counter() - start)
+    return 1000 * float(np.median(spent))
+
+
+def batch_ratio(model: FareModel, split: Split) -> float:
+    """Return the throughput of the product over that of its bare boosters."""
+    matrix = model.encoder.transform(split.judged)
+    boosters = [b for b in (model.booster, model.plain) if b is not None]
+    start = time.process_time()
+    for booster in boosters:
+        booster.inplace_predict(matrix)
+    bare = time.process_time() - start
+    start = time.process_time()
+    model.prices(split.judged)
+    return bare / (time.process_time() - start)
+
+
+def digest(model: FareModel) -> str:
+    files = sorted(model.to_files().items())
+    return hashlib.sha256(b"".join(content for _, content in files)).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

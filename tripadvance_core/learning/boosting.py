@@ -1,0 +1,178 @@
+"""One way to boost trees: watched after every round, repeatable to the bit."""
+
+from collections.abc import Callable
+from typing import Any, Final, Self
+
+import xgboost as xgb
+from pydantic import Field
+
+from tripadvance_core.domain.entities import Value
+from tripadvance_core.errors import WindowClosed
+from tripadvance_core.settings import Device
+
+FULL_RATE_ROWS: Final = 200_000
+"""From so many rows on trees learn at the full rate, for each costs much."""
+PLAIN_RATE: Final = 1.5
+"""How much faster the trees of plain prices learn than those of log prices."""
+_PLAIN_ROUNDS: Final = 0.5
+
+
+def plain_rounds(rounds: int) -> int:
+    """Return the rounds of plain prices beside so many of log prices."""
+    return max(1, round(_PLAIN_ROUNDS * rounds))
+
+
+class TrainingParameters(Value):
+    """What decides on a model beside its rows: same rows and these, same bytes.
+
+    ``learning_rate`` and ``boosting_rounds`` are those of a large history, see
+    ``for_rows``. Rounds and ``max_depth`` are bounds; a trial on the rows themselves
+    finds what serves below them.
+    """
+
+    boosting_rounds: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, lt=1)
+    max_depth: int = Field(ge=1)
+    subsample: float = Field(default=0.85, gt=0, le=1)
+    colsample_bynode: float = Field(default=0.5, gt=0, le=1)
+    device: Device = "cpu"
+    threads: int = Field(ge=1)
+    seed: int
+
+    def for_rows(self, rows: int) -> Self:
+        """Return the parameters for so many rows: fewer learn slower, in more rounds.
+
+        The rate falls with the fourth root of the rows, and what a round costs falls
+        with the rows themselves: small steps are better wherever they are cheap.
+        """
+        rate = self.learning_rate * min(1.0, (rows / FULL_RATE_ROWS) ** 0.25)
+        rounds = round(self.boosting_rounds * self.learning_rate / rate)
+        return self.model_copy(
+            update={"learning_rate": rate, "boosting_rounds": rounds}
+        )
+
+    def for_xgboost(self, depth: int, leaf: float, **special: Any) -> dict[str, Any]:
+        """Return the parameters under XGBoost's names, all but the rounds.
+
+        Parameters
+        ----------
+        leaf
+            Least fares of a leaf, and as many that say 0 are added to each. Leaves of
+            one or two fares learn noise where fares scatter, and much where they do
+            not.
+        """
+        return {
+            "objective": "reg:squarederror",
+            "tree_method": "hist",
+            "learning_rate": self.learning_rate,
+            "max_depth": depth,
+            "subsample": self.subsample,
+            "colsample_bynode": self.colsample_bynode,
+            "min_child_weight": leaf,
+            "reg_lambda": leaf,
+            "device": self.device,
+            "nthread": self.threads,
+            "seed": self.seed,
+        } | special
+
+    def for_plain_prices(self, depth: int, leaf: float) -> dict[str, Any]:
+        """Return the parameters of the trees of plain prices.
+
+        Dear fares decide these trees and are few: they are learned in fewer rounds, at
+        a higher rate. Another seed makes errors that differ from the others' and
+        partly cancel them.
+        """
+        return self.for_xgboost(
+            depth,
+            leaf,
+            learning_rate=min(0.99, PLAIN_RATE * self.learning_rate),
+            seed=self.seed + 1,
+        )
+
+
+class Progress:
+    """Counts rounds over all boosters of a model, and asks whether to stop.
+
+    Parameters
+    ----------
+    stop_at
+        Asked after every round but the last whether training must stop.
+    on_round
+        Told after every round how many are done, of how many.
+    """
+
+    def __init__(
+        self,
+        planned: int,
+        stop_at: Callable[[], bool],
+        on_round: Callable[[int, int], None],
+    ) -> None:
+        self.done = 0
+        self.planned = planned
+        self._stop_at = stop_at
+        self._on_round = on_round
+
+    def step(self) -> None:
+        """Count one round.
+
+        Raises
+        ------
+        WindowClosed
+            ``TRAINING_STOPPED`` when ``stop_at`` says so before the last round.
+        """
+        self.done += 1
+        self._on_round(self.done, self.planned)
+        if self.done < self.planned and self._stop_at():
+            raise WindowClosed("TRAINING_STOPPED", rounds=self.done, of=self.planned)
+
+    def plan(self, rounds: int) -> None:
+        """Say that exactly so many rounds are left."""
+        self.planned = self.done + rounds
+
+    def skip(self, rounds: int) -> None:
+        """Take rounds that are not needed out of the plan."""
+        self.planned -= rounds
+
+
+class _Watch(xgb.callback.TrainingCallback):
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def after_iteration(
+        self,
+        model: xgb.Booster,  # noqa: ARG002 - XGBoost's signature
+        epoch: int,  # noqa: ARG002
+        evals_log: xgb.callback.TrainingCallback.EvalsLog,  # noqa: ARG002
+    ) -> bool:
+        """Count the round; training goes on unless the count raises."""
+        self._progress.step()
+        return False
+
+
+def boost(
+    parameters: dict[str, Any],
+    matrix: xgb.DMatrix,
+    rounds: int,
+    progress: Progress,
+    *,
+    judged_on: xgb.DMatrix | None = None,
+    patience: int | None = None,
+) -> xgb.Booster:
+    """Train trees; with ``judged_on`` stop once ``patience`` rounds were in vain.
+
+    A booster that stopped early keeps its trees up to the best round.
+    """
+    callbacks: list[xgb.callback.TrainingCallback] = [_Watch(progress)]
+    if judged_on is not None:
+        callbacks.append(xgb.callback.EarlyStopping(rounds=patience, save_best=True))
+    planned = progress.done + rounds
+    booster = xgb.train(
+        parameters,
+        matrix,
+        num_boost_round=rounds,
+        evals=[(judged_on, "judged")] if judged_on is not None else None,
+        verbose_eval=False,
+        callbacks=callbacks,
+    )
+    progress.skip(planned - progress.done)
+    return booster

@@ -1,0 +1,152 @@
+"""Ranges that hold a stated share of true prices.
+
+What a trial missed on rows that it never trained on teaches a quantile booster where
+fares scatter. Its band is then stretched until it holds the stated share of reserved
+rows, which no model trains on (conformalised quantile regression, Romano, Patterson
+and Candès 2019, with the scaled score of Sesia and Romano 2021).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from tripadvance_core.domain.metrics import Floats
+from tripadvance_core.learning.boosting import Progress, TrainingParameters, boost
+from tripadvance_core.learning.trial import Residuals
+
+LEVELS: Final = (80, 95)
+"""How many of 100 true prices each range is to hold."""
+
+BAND_ROUNDS: Final = 40
+_BAND_DEPTH: Final = 5
+_BAND_LEAF: Final = 20.0
+_MIN_RESIDUALS: Final = 1_000
+_QUANTILES: Final = (0.1, 0.9)
+# A band without width could never be stretched to hold anything.
+_NARROWEST: Final = 0.005
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where fares scatter around the predicted log price, and how far.
+
+    Attributes
+    ----------
+    booster
+        The 10 and 90 % quantiles of the log residuals; None: the same for all rows.
+    stretch
+        By level, the factor that makes the band hold so many of 100 reserved rows.
+    later_stretch
+        By level, the further factor for days after the last one trained on.
+    """
+
+    booster: xgb.Booster | None = None
+    stretch: Mapping[int, float] | None = None
+    later_stretch: Mapping[int, float] | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        residuals: Residuals | None,
+        parameters: TrainingParameters,
+        progress: Progress,
+    ) -> Self:
+        """Learn from what a trial missed; from too few rows nothing is learned."""
+        if residuals is None or residuals.missed.size < _MIN_RESIDUALS:
+            progress.skip(BAND_ROUNDS)
+            return cls()
+        matrix = xgb.QuantileDMatrix(
+            _with_logs(residuals.features, residuals.logs),
+            label=residuals.missed,
+            nthread=parameters.threads,
+        )
+        special = {
+            "objective": "reg:quantileerror",
+            "quantile_alpha": np.array(_QUANTILES),
+        }
+        booster = boost(
+            parameters.for_xgboost(_BAND_DEPTH, _BAND_LEAF, **special),
+            matrix,
+            BAND_ROUNDS,
+            progress,
+        )
+        band = cls(booster)
+        scores = band._scores(residuals.features, residuals.logs, residuals.missed)
+        later = residuals.later
+        return replace(
+            band,
+            later_stretch={
+                level: _ratio(scores[later], scores[~later], level) for level in LEVELS
+            },
+        )
+
+    def calibrated(
+        self, features: NDArray[np.float32], logs: Floats, missed: Floats
+    ) -> Self:
+        """Return this band stretched to hold what it should of n reserved rows.
+
+        The factor is the ⌈(n + 1) · level⌉-th smallest score; too few rows for it
+        leave the band without the level.
+        """
+        scores = self._scores(features, logs, missed)
+        stretch = {}
+        for level in LEVELS:
+            quantile = conformal_quantile(scores, level)
+            if quantile is not None:
+                stretch[level] = quantile
+        return replace(self, stretch=stretch)
+
+    def around(
+        self,
+        features: NDArray[np.float32],
+        logs: Floats,
+        later: NDArray[np.bool_],
+        level: int,
+    ) -> tuple[Floats, Floats]:
+        """Return the ends of the range in log price, NaN where it is not known."""
+        factor = (self.stretch or {}).get(level, np.nan)
+        further = (self.later_stretch or {}).get(level, 1.0)
+        factors = factor * np.where(later, further, 1.0)
+        low, high = self._shape(features, logs)
+        return logs - factors * low, logs + factors * high
+
+    def _shape(
+        self, features: NDArray[np.float32], logs: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return how far the band reaches below and above each prediction."""
+        if self.booster is None:
+            return np.ones(logs.size), np.ones(logs.size)
+        ends = self.booster.inplace_predict(_with_logs(features, logs))
+        low, high = np.asarray(ends, dtype=np.float64).T
+        return np.maximum(-low, _NARROWEST), np.maximum(high, _NARROWEST)
+
+    def _scores(
+        self, features: NDArray[np.float32], logs: Floats, missed: Floats
+    ) -> Floats:
+        low, high = self._shape(features, logs)
+        return np.where(missed < 0, -missed / low, missed / high)
+
+
+def conformal_quantile(scores: Floats, level: int) -> float | None:
+    """Return the ⌈(n + 1) · level⌉-th smallest score, None if n is too small."""
+    rank = -(-(scores.size + 1) * level // 100)
+    if rank > scores.size:
+        return None
+    return float(np.sort(scores)[rank - 1])
+
+
+def _ratio(later: Floats, seen: Floats, level: int) -> float:
+    """Return how much wider the band must be for later days; never narrower."""
+    wide, narrow = (conformal_quantile(scores, level) for scores in (later, seen))
+    if wide is None or narrow is None or narrow <= 0:
+        return 1.0
+    return max(1.0, wide / narrow)
+
+
+def _with_logs(features: NDArray[np.float32], logs: Floats) -> NDArray[np.float32]:
+    # Codes of categories stand as numbers here: bands need no finer cut.
+    return np.column_stack([features, logs]).astype(np.float32)
