@@ -227,7 +227,7 @@ def models(data_dir: Path | None, as_json: bool) -> None:
 
 @main.command()
 @click.argument("model")
-@click.option("--reason", default="by hand", show_default=True, help="Why.")
+@click.option("--reason", required=True, help="Why.")
 @common_options
 def promote(model: str, reason: str, data_dir: Path | None, as_json: bool) -> None:
     """Make MODEL (id or number) MASTER, whatever its decision was."""
@@ -239,7 +239,7 @@ def promote(model: str, reason: str, data_dir: Path | None, as_json: bool) -> No
 
 
 @main.command()
-@click.option("--reason", default="by hand", show_default=True, help="Why.")
+@click.option("--reason", required=True, help="Why.")
 @common_options
 def rollback(reason: str, data_dir: Path | None, as_json: bool) -> None:
     """Give MASTER back to the model that had it before."""
@@ -248,6 +248,31 @@ def rollback(reason: str, data_dir: Path | None, as_json: bool) -> None:
     with _opened(data_dir, as_json=as_json) as (services, console):
         pointer = services.registry.rollback(reason=reason, by=OWNER)
         show_switch(services, console, pointer)
+
+
+@main.command()
+@click.option("--at", metavar="MOMENT", help="Only the MASTER of that moment.")
+@common_options
+def history(at: str | None, data_dir: Path | None, as_json: bool) -> None:
+    """Tell which model was MASTER when, why, and by whom."""
+    from deployments.models import list_history, show_master_at
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        if at is None:
+            list_history(services, console)
+        else:
+            show_master_at(services, console, at)
+
+
+@main.command()
+@click.argument("model")
+@common_options
+def card(model: str, data_dir: Path | None, as_json: bool) -> None:
+    """Print the card of MODEL (id or number): data, scores, panels, decisions."""
+    from deployments.models import show_card
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        show_card(services, console, model)
 
 
 @main.command()

@@ -1,11 +1,14 @@
-"""The commands on models: models, promote, rollback."""
+"""The commands on models: models, card, promote, rollback, history."""
 
+from datetime import datetime
 from typing import Any
 
 from deployments.console import Console
 from tripadvance_core import formats
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.domain.entities import MasterPointer, ModelVersion
+from tripadvance_core.domain.entities import MasterPointer, ModelVersion, Promotion
+from tripadvance_core.errors import NotFound, Refused
+from tripadvance_core.services.registry import NIGHT
 
 _HEADER = (
     "COLUMN_MODEL",
@@ -43,6 +46,69 @@ def show_switch(services: Services, console: Console, pointer: MasterPointer) ->
     )
 
 
+def show_card(services: Services, console: Console, name: str) -> None:
+    """Print the card of a model."""
+    card = services.cards.card(name)
+    console.line(card.markdown(console.language))
+    console.document(card.document())
+
+
+_HISTORY_HEADER = ("COLUMN_AT", "COLUMN_MODEL", "COLUMN_BY", "COLUMN_REASON")
+
+
+def list_history(services: Services, console: Console) -> None:
+    """Print every switch of MASTER, newest first."""
+    switches = services.registry.history()
+    if not switches:
+        console.say("NO_SWITCHES")
+    else:
+        numbers = {v.id: v.number for v in services.registry.versions()}
+        console.table(
+            _HISTORY_HEADER,
+            [
+                (
+                    console.moment(switch.at),
+                    f"v{numbers[switch.model_id]}",
+                    switch.by,
+                    _reason(switch, console),
+                )
+                for switch in switches
+            ],
+        )
+    console.document({"history": [s.model_dump(mode="json") for s in switches]})
+
+
+def show_master_at(services: Services, console: Console, text: str) -> None:
+    """Print which model was MASTER at a moment, in the window's time zone."""
+    moment = _moment(text, services)
+    switch = services.registry.master_at(moment)
+    if switch is None:
+        raise NotFound("NO_MASTER_THEN", moment=moment)
+    version = services.registry.version(switch.model_id)
+    console.say(
+        "MASTER_THEN",
+        moment=console.moment(moment),
+        number=version.number,
+        model=version.id,
+    )
+    console.document(switch.model_dump(mode="json"))
+
+
+def _moment(text: str, services: Services) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused("MOMENT_UNREADABLE", text=text) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=services.settings.zone)
+
+
+def _reason(switch: Promotion, console: Console) -> str:
+    """Return what a person wrote, or what a night's code says."""
+    if switch.decision_id is None or switch.by != NIGHT:
+        return switch.reason
+    return console.sentence(switch.reason)
+
+
 def _row(version: ModelVersion, console: Console) -> list[str]:
     metrics, language = version.metrics, console.language
     decision = version.decision
@@ -63,4 +129,4 @@ def _row(version: ModelVersion, console: Console) -> list[str]:
 
 
 def _document(version: ModelVersion) -> dict[str, Any]:
-    return version.model_dump(mode="json", exclude={"files", "predictions"})
+    return version.model_dump(mode="json", exclude={"files", "predictions", "seal"})

@@ -100,6 +100,13 @@ def _publish(result: NightResult) -> NightReport:
     create_markdown_artifact(
         report.markdown(link), key="night-report", description=report.headline
     )
+    if result.model is not None:
+        card = services().cards.card(result.model.id)
+        create_markdown_artifact(
+            card.markdown(settings.language),
+            key="model-card",
+            description=report.headline,
+        )
     return report
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from tripadvance_core.domain.times import Clock, utc_now
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
+from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.night import Night
 from tripadvance_core.services.overview import OverviewService
+from tripadvance_core.services.panels import Panels
 from tripadvance_core.services.prediction import PredictionService
+from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.services.uploads import UploadService
@@ -35,6 +38,8 @@ class Services:
     claims: Claims
     training: TrainingService
     registry: Registry
+    promoter: Promoter
+    cards: Cards
     night: Night
     prediction: PredictionService
 
@@ -52,10 +57,14 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     objects = open_objects(settings)
     installation = Installation(settings, database, objects)
     installation.setup()
-    registry = Registry(database, objects, clock)
+    registry = Registry(database, objects, clock, settings.secret)
     registry.repair()
     claims = Claims(settings, database, clock)
-    training = TrainingService(settings, database, objects, registry, clock)
+    panels = Panels(settings, database, objects, clock)
+    promoter = Promoter(settings, database, objects, registry, panels, clock)
+    training = TrainingService(
+        settings, database, objects, registry, panels, promoter, clock
+    )
     return Services(
         settings=settings,
         database=database,
@@ -68,6 +77,8 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         claims=claims,
         training=training,
         registry=registry,
+        promoter=promoter,
+        cards=Cards(registry, objects),
         night=Night(settings, database, claims, training, registry, clock),
         prediction=PredictionService(settings, registry, clock),
     )
@@ -116,7 +127,7 @@ def _make_private(settings: Settings) -> None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = settings.data_dir / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have been first
     except OSError as error:
         raise Unavailable(
             "DATA_DIR_NOT_WRITABLE", path=settings.data_dir, problem=error.strerror

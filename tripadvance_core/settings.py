@@ -104,8 +104,16 @@ class Settings(BaseSettings):
 
     # Promotion
     min_gain: float = Field(default=0.01, ge=0, lt=1)
-    promotion_confidence: float = Field(default=0.99, gt=0.5, lt=1)
+    promotion_metric: Literal["MAPE", "MAE", "RMSE"] = "MAPE"
+    promotion_confidence: float = Field(default=0.995, gt=0.5, le=0.9975)
+    promotion_looks: int = Field(default=5, ge=1, le=10)
     min_groups: int = Field(default=20, ge=2)
+    min_rows: int = Field(default=100, ge=2)
+    panel_rows: int = Field(default=20_000, ge=100)
+    panel_uses: int = Field(default=60, ge=1)
+    panel_days: float = Field(default=90, gt=0)
+    probation_nights: int = Field(default=7, ge=0, le=10)
+    secret: SecretStr | None = None
 
     # Storage
     mongodb_uri: SecretStr | None = Field(

@@ -161,8 +161,35 @@ def test_promote_and_rollback_move_master(
     other = next(m for m in listed["models"] if not m["MASTER"])
     (promoted,) = installation.documents("promote", other["id"], "--reason", "try it")
     assert promoted["master"] == other["id"]
-    (back,) = installation.documents("rollback")
+    assert installation.command("rollback").exit_code == 2
+    assert installation.command("rollback", "--reason", " ").exit_code == 1
+    (back,) = installation.documents("rollback", "--reason", "no good")
     assert back["master"] == listed["master"]
+
+
+def test_history_and_card_tell_what_happened(
+    installation: Any, tmp_path: Path, fares: Path
+) -> None:
+    installation.command("ingest", str(fares))
+    (night,) = installation.documents("train", "--ignore-window")
+    model = night["partitions"][0]["model"]
+
+    (document,) = installation.documents("history")
+    (switch,) = document["history"]
+    assert switch["model_id"] == model["id"]
+    assert switch["by"] == "night"
+    (then,) = installation.documents("history", "--at", "2999-01-01")
+    assert then["model_id"] == model["id"]
+    assert installation.command("history", "--at", "2001-01-01").exit_code == 1
+    assert installation.command("history", "--at", "noon").exit_code == 1
+
+    (card,) = installation.documents("card", "v1")
+    assert card["decisions"][0]["id"] == switch["decision_id"]
+    assert card["uploads"][0]["name"] == fares.name
+    for words in ("history", "card v1", "models"):
+        told = installation.command(*words.split())
+        assert told.exit_code == 0
+        assert "v1" in told.stdout
 
 
 def test_master_is_rebuilt_without_a_withdrawn_file(

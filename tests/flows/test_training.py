@@ -78,6 +78,9 @@ def test_run_with_files_promotes_and_reports(
     (report,) = [a for a in artifacts_of(state) if a.key == "night-report"]
     assert "The challenger is the new MASTER." in report.data
     assert f"{services.settings.web_url}/#v{master.number}" in report.data
+    (card,) = [a for a in artifacts_of(state) if a.key == "model-card"]
+    assert "Better than the median of the route" in card.data
+    assert "fares.csv" in card.data
 
 
 def test_run_is_named_after_its_night_and_partition(

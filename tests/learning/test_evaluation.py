@@ -76,6 +76,13 @@ def test_groups_are_aligned_with_the_rows_whatever_their_order(
     np.testing.assert_array_equal(groups_of(frame[::-1])[::-1], groups)
 
 
+def test_group_has_the_same_number_in_every_frame(
+    make_frame: Callable[..., pd.DataFrame],
+) -> None:
+    frame = make_frame(100)
+    np.testing.assert_array_equal(groups_of(frame[40:]), groups_of(frame)[40:])
+
+
 def test_groups_are_as_many_as_routes_times_weeks(
     make_frame: Callable[..., pd.DataFrame],
 ) -> None:

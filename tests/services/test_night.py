@@ -118,8 +118,9 @@ def test_every_model_trains_on_the_whole_history(
     house.upload(rows=100)
     house.upload(rows=100)
     first, second = house.run_until_done()
-    assert first.model.training_rows + first.model.holdout_rows == 100
-    assert second.model.training_rows + second.model.holdout_rows == 200
+    for result, rows in ((first, 100), (second, 200)):
+        trained = result.run.steps["train"]
+        assert trained["training_rows"] + trained["holdout_rows"] == rows
     assert second.model.upload_ids == tuple(
         upload.id for upload in house.services.uploads.all()
     )
@@ -206,7 +207,13 @@ def test_run_that_keeps_failing_is_set_aside_and_others_go_on(
 def test_challenger_is_held_when_master_moved_by_hand_meanwhile(
     open_house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = open_house(min_partition_bytes=1, min_gain=0, promotion_confidence=0.51)
+    house = open_house(
+        min_partition_bytes=1,
+        min_gain=0,
+        promotion_confidence=0.51,
+        min_groups=2,
+        min_rows=2,
+    )
     house.upload(rows=60)
     house.upload(rows=60)
     house.run_until_done()

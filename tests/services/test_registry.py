@@ -1,7 +1,6 @@
 """Which model is MASTER: one at any time, moved by compare-and-swap."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -53,23 +52,6 @@ def test_promoting_master_itself_is_refused(two_models: Any) -> None:
 def test_unknown_model_is_refused(two_models: Any) -> None:
     with pytest.raises(NotFound, match="MODEL_NOT_FOUND"):
         two_models.services.registry.promote("v99", reason="?", by="ana")
-
-
-def test_of_twenty_promotions_at_once_one_wins(two_models: Any) -> None:
-    registry = two_models.services.registry
-    master, challenger = registry.version("v1"), registry.version("v2")
-
-    def promote(_number: int) -> bool:
-        try:
-            registry.switch(challenger, replacing=master.id, reason="race", by="ana")
-        except Conflict:
-            return False
-        return True
-
-    with ThreadPoolExecutor(20) as pool:
-        assert sum(pool.map(promote, range(20))) == 1
-    assert registry.pointer().version == 2
-    assert len(registry.history()) == 2
 
 
 def test_model_whose_file_changed_is_not_promoted(two_models: Any) -> None:

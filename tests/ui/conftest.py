@@ -202,6 +202,7 @@ def fill(database: SqliteDatabase) -> None:
                 created_at=at,
                 files=(),
                 predictions=stored(1),
+                trained_on=stored(1),
                 currency="BRL",
                 upload_ids=("x",),
                 training_rows=4210,

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from tripadvance_core.domain.metrics import RegressionMetrics
-from tripadvance_core.domain.promotion import PromotionDecision
+from tripadvance_core.domain.panels import PanelProof
+from tripadvance_core.domain.promotion import PromotionDecision, Resources
 from tripadvance_core.domain.times import Moment
 from tripadvance_core.formats import figure
 from tripadvance_core.messages import Language, sentence
@@ -225,7 +226,9 @@ class ModelVersion(Entity):
     repaired from it. ``rival_id`` is the MASTER whose predictions stand beside the
     model's own in ``predictions``; None where the baseline was the rival.
     ``withdrawn_upload_ids`` are those of its uploads that were withdrawn after it was
-    trained on them.
+    trained on them. ``trained_on`` holds the sorted hashes of its training rows.
+    ``seal`` is the HMAC of its files where a secret is set. ``barred`` tells why it is
+    not promoted again by itself; ``code_version`` what trained it.
     """
 
     number: int
@@ -235,6 +238,12 @@ class ModelVersion(Entity):
     created_at: Moment
     files: tuple[StoredFile, ...]
     predictions: StoredFile
+    trained_on: StoredFile
+    panels: tuple[PanelProof, ...] = ()
+    resources: Resources | None = None
+    seal: str | None = None
+    barred: str | None = None
+    code_version: str = ""
     currency: str
     upload_ids: tuple[str, ...]
     withdrawn_upload_ids: tuple[str, ...] = ()
@@ -250,7 +259,10 @@ class ModelVersion(Entity):
 
 
 class MasterPointer(Entity):
-    """Which model is MASTER; ``version`` counts the switches."""
+    """Which model is MASTER; ``version`` counts the switches.
+
+    ``decision_id`` names the record of the decision, where nobody switched by hand.
+    """
 
     model_id: str
     version: int
@@ -258,6 +270,7 @@ class MasterPointer(Entity):
     reason: str
     by: str
     at: Moment
+    decision_id: str | None = None
 
 
 class Promotion(Entity):
@@ -269,3 +282,45 @@ class Promotion(Entity):
     reason: str
     by: str
     at: Moment
+    decision_id: str | None = None
+
+
+class DecisionRecord(Entity):
+    """One decision, for good, with the stored predictions that give it again.
+
+    ``resources`` are what challenger and rival cost when they were measured.
+    """
+
+    challenger_id: str
+    rival_id: str | None
+    run_id: str
+    decided_at: Moment
+    evidence: tuple[StoredFile, ...]
+    resources: tuple[Resources, Resources] | None
+    decision: PromotionDecision
+
+
+class StandingPanel(Entity):
+    """Panel B: the hashes of its rows, and how many decisions have rested on it."""
+
+    number: int
+    drawn_at: Moment
+    rows: StoredFile
+    digest: str
+    used_by: tuple[str, ...] = ()
+
+
+class Shadow(Entity):
+    """A model that does not reign and is compared with MASTER on what arrives.
+
+    ``former`` tells a MASTER whose successor is on probation from a challenger that
+    was held. ``evidence`` are the predictions of all its looks so far.
+    """
+
+    model_id: str
+    rival_id: str
+    former: bool
+    open: bool = True
+    evidence: tuple[StoredFile, ...] = ()
+    panels: tuple[PanelProof, ...] = ()
+    run_ids: tuple[str, ...] = ()

@@ -59,9 +59,9 @@ def row_hashes(columns: Iterable[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     the other by the finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
     """
     first, *others = columns
-    hashes = _mixed(first)
+    hashes = mixed(first)
     for column in others:
-        hashes = _mixed(hashes ^ column)
+        hashes = mixed(hashes ^ column)
     return hashes
 
 
@@ -70,7 +70,8 @@ def is_reserved(row_hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
     return row_hashes < _RESERVED_BELOW
 
 
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return bits of which every one depends on every one given, shape (n,)."""
     bits = bits + np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -130,12 +130,14 @@ def judged_by_halves(model: FareModel, holdout: pd.DataFrame) -> Prices:
 def groups_of(frame: pd.DataFrame) -> NDArray[np.int64]:
     """Return the number of each row's route × ISO week, shape (n,).
 
-    The numbers follow the sorted groups, so the order of the rows has no say.
+    A group has the same number in every frame, so the rows of several nights can be
+    put together.
     """
     days = frame["date"]
     mondays = days - pd.to_timedelta(days.dt.day_of_week, unit="D")
-    grouped = frame.groupby([routes(frame), mondays], dropna=False)
-    return np.asarray(grouped.ngroup(), dtype=np.int64)
+    keys = pd.DataFrame({"route": routes(frame), "week": mondays.astype(str)})
+    hashes = pd.util.hash_pandas_object(keys, index=False, categorize=True)
+    return hashes.to_numpy(np.uint64).view(np.int64)
 
 
 def _duration(frame: pd.DataFrame) -> NDArray[np.float32]:

@@ -11,6 +11,9 @@ _INDEXES = (
     ("training_runs", ("status", "number")),
     ("models", ("number",)),
     ("promotions", ("version",)),
+    ("decisions", ("challenger_id",)),
+    ("panels", ("number",)),
+    ("shadows", ("rival_id", "open")),
     ("login_attempts", ("account",)),
     ("login_attempts", ("address",)),
 )

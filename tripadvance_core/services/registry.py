@@ -1,26 +1,41 @@
 """The models, and which one is MASTER."""
 
+import hmac
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 
+from pydantic import SecretStr
+
 from tripadvance_core.domain.entities import (
+    DecisionRecord,
     MasterPointer,
     ModelRole,
     ModelVersion,
     Promotion,
     Rebuild,
     StoredFile,
+    Upload,
     UploadStatus,
 )
 from tripadvance_core.domain.times import Clock
-from tripadvance_core.errors import AlreadyExists, Conflict, NotFound
+from tripadvance_core.errors import (
+    AlreadyExists,
+    Conflict,
+    Corrupted,
+    NotFound,
+    Refused,
+)
 from tripadvance_core.learning.model import FareModel
+from tripadvance_core.learning.proving import answers, prove_in_child
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file
 from tripadvance_core.storage.repository import Repositories
 
 MASTER = "MASTER"
+NIGHT = "night"
+"""Who moves MASTER when nobody asked by hand."""
 
 
 class Registry:
@@ -31,12 +46,19 @@ class Registry:
     and the flags on the models are written after it and repaired from it.
     """
 
-    def __init__(self, database: Database, objects: ObjectStore, clock: Clock) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        clock: Clock,
+        secret: SecretStr | None = None,
+    ) -> None:
+        self._secret = secret
         self._store = Repositories(database)
         self._objects = objects
         self._clock = clock
-        self._load = lru_cache(maxsize=2)(self._read_model)
+        self._load = lru_cache(maxsize=3)(self._read_model)
+        self._trusted: set[str] = set()
 
     def versions(self) -> list[ModelVersion]:
         """Return every model, newest first."""
@@ -72,29 +94,71 @@ class Registry:
         """Return every switch of MASTER, newest first."""
         return self._store.promotions.select(order=[("version", -1)])
 
+    def master_at(self, moment: datetime) -> Promotion | None:
+        """Return the switch that made the model MASTER which reigned at a moment."""
+        return next((p for p in self.history() if p.at <= moment), None)
+
+    def decisions(self, model_id: str) -> list[DecisionRecord]:
+        """Return every decision on a model, first one first."""
+        return self._store.decisions.select(
+            {"challenger_id": model_id}, order=[("decided_at", 1)]
+        )
+
+    def uploads_of(self, model: ModelVersion) -> list[Upload]:
+        """Return the files that a model has learned from, oldest first."""
+        uploads = map(self._store.uploads.find, model.upload_ids)
+        return [upload for upload in uploads if upload is not None]
+
     def load(self, model: ModelVersion) -> FareModel:
-        """Load a model whose files are proven by their checksums.
+        """Load a model whose files are proven by their checksums and their seal.
 
         Raises
         ------
         Corrupted
-            ``CHECKSUM_MISMATCH`` when a file is not what was stored.
+            ``CHECKSUM_MISMATCH`` when a file is not what was stored, ``MODEL_UNSAFE``
+            when it cannot be loaded in a child, ``SEAL_BROKEN`` when it was not sealed
+            with the secret that is set.
         """
         return self._load(model.id)
 
+    def trust(self, files: Iterable[StoredFile]) -> None:
+        """Remember files that this very process has made, and need not fear."""
+        self._trusted.update(file.sha256 for file in files)
+
+    def seal(self, model_id: str, files: Iterable[StoredFile]) -> str | None:
+        """Return the HMAC-SHA256 of a model's files, or None without a secret."""
+        if self._secret is None:
+            return None
+        sealed = [model_id, *sorted(f"{file.key} {file.sha256}" for file in files)]
+        secret = self._secret.get_secret_value().encode()
+        return hmac.new(secret, "\n".join(sealed).encode(), "sha256").hexdigest()
+
     def switch(
-        self, model: ModelVersion, *, replacing: str | None, reason: str, by: str
+        self,
+        model: ModelVersion,
+        *,
+        replacing: str | None,
+        reason: str,
+        by: str,
+        decision_id: str | None = None,
     ) -> MasterPointer:
-        """Make ``model`` MASTER if ``replacing`` still is.
+        """Make ``model`` MASTER if ``replacing`` still is, and see that it answers.
+
+        Its files are proven before the pointer moves. After that what the pointer now
+        names is read back and asked for a price; where it gives none, the former MASTER
+        is put back.
 
         Raises
         ------
         Conflict
-            ``MASTER_CHANGED`` when another model has become MASTER meanwhile.
+            ``MASTER_CHANGED`` when another model has become MASTER meanwhile;
+            ``MODEL_BARRED`` when nobody asked by hand for a model that was rolled back.
         Corrupted
-            When the model's files are not sound; MASTER stays as it is.
+            When the model's files are not sound; MASTER stays as it was.
         """
-        self._read_model(model.id)
+        if by == NIGHT and self._store.models.get(model.id).barred:
+            raise Conflict("MODEL_BARRED", number=model.number)
+        self._require_answer(model.id)
         current = self.pointer()
         if (current.model_id if current else None) != replacing:
             raise Conflict("MASTER_CHANGED")
@@ -106,9 +170,15 @@ class Registry:
             previous_model_id=replacing,
             reason=reason,
             by=by,
-            at=self._clock(),
+            at=self._now_after(current),
+            decision_id=decision_id,
         )
         self._swap(current, pointer)
+        try:
+            self._require_answer(self._read_back(pointer))
+        except (Corrupted, NotFound):
+            self._restore(current, pointer)
+            raise
         self.repair()
         return pointer
 
@@ -117,29 +187,44 @@ class Registry:
 
         Raises
         ------
+        Refused
+            ``REASON_MISSING`` without a reason.
         Conflict
             ``ALREADY_MASTER`` when it reigns already.
         """
+        _require(reason)
         model = self.version(name)
         current = self.pointer()
         if current is not None and current.model_id == model.id:
             raise Conflict("ALREADY_MASTER", model=model.id)
         replacing = current.model_id if current else None
-        return self.switch(model, replacing=replacing, reason=reason, by=by)
+        pointer = self.switch(model, replacing=replacing, reason=reason, by=by)
+        self._store.models.change({"_id": model.id}, {"barred": None})
+        return pointer
 
     def rollback(self, *, reason: str, by: str) -> MasterPointer:
         """Give MASTER back to the model that had it before.
 
+        The one that loses it is barred: no night promotes it again by itself.
+
         Raises
         ------
+        Refused
+            ``REASON_MISSING`` without a reason.
         NotFound
             ``NO_PREVIOUS_MASTER`` when there was none.
         """
+        _require(reason)
         current = self.pointer()
         if current is None or current.previous_model_id is None:
             raise NotFound("NO_PREVIOUS_MASTER")
-        previous = self._store.models.get(current.previous_model_id)
-        return self.switch(previous, replacing=current.model_id, reason=reason, by=by)
+        pointer = self.promote(current.previous_model_id, reason=reason, by=by)
+        self.bar(current.model_id, reason)
+        return pointer
+
+    def bar(self, model_id: str, reason: str) -> None:
+        """Keep a model from being promoted again by itself."""
+        self._store.models.change({"_id": model_id}, {"barred": reason})
 
     def rebuild_of_master(self, *, reason: str, by: str) -> Rebuild:
         """Return the order to rebuild MASTER without the files withdrawn since.
@@ -198,11 +283,60 @@ class Registry:
         if not moved:
             raise Conflict("MASTER_CHANGED")
 
-    def load_files(self, files: Iterable[StoredFile]) -> FareModel:
-        """Load a model from its files, each proven by its checksum."""
-        return FareModel.from_files(
-            {file.name: load_file(self._objects, file) for file in files}
+    def _restore(self, former: MasterPointer | None, failed: MasterPointer) -> None:
+        """Put the former MASTER back, unless somebody has moved it meanwhile."""
+        if former is None:
+            self._store.pointers.remove({"_id": MASTER, "version": failed.version})
+            return
+        back = former.model_copy(
+            update={
+                "version": failed.version + 1,
+                "reason": "SWITCH_FAILED",
+                "at": self._now_after(failed),
+            }
         )
+        self.repair()
+        with suppress(Conflict):
+            self._swap(failed, back)
+        self.repair()
+
+    def _now_after(self, pointer: MasterPointer | None) -> datetime:
+        """Return the present, never before the last switch, whatever the clock did."""
+        now = self._clock()
+        return max(now, pointer.at) if pointer else now
+
+    def _read_back(self, pointer: MasterPointer) -> str:
+        """Return the model that the database names now, if it is the one written."""
+        found = self.pointer()
+        if found is None or found.version < pointer.version:
+            raise NotFound("NO_MASTER")
+        return found.model_id
+
+    def _require_answer(self, model_id: str) -> None:
+        """Read a model from the store anew and ask it for a price."""
+        if not answers(self._read_model(model_id)):
+            raise Corrupted("MODEL_UNSAFE", model=model_id)
+
+    def load_files(self, model_id: str, files: Iterable[StoredFile]) -> FareModel:
+        """Load a model from its files, each proven by its checksum.
+
+        Files that this process has not made are loaded in a confined child first.
+        """
+        files = tuple(files)
+        contents = {file.name: load_file(self._objects, file) for file in files}
+        if not self._trusted.issuperset(file.sha256 for file in files):
+            prove_in_child(model_id, contents)
+            self.trust(files)
+        return FareModel.from_files(contents)
 
     def _read_model(self, model_id: str) -> FareModel:
-        return self.load_files(self._store.models.get(model_id).files)
+        model = self._store.models.get(model_id)
+        seal = self.seal(model.id, model.files)
+        if seal is not None and not hmac.compare_digest(seal, model.seal or ""):
+            raise Corrupted("SEAL_BROKEN", model=model.id)
+        return self.load_files(model.id, model.files)
+
+
+def _require(reason: str) -> None:
+    if not reason.strip():
+        raise Refused("REASON_MISSING")

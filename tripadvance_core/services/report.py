@@ -39,6 +39,7 @@ class NightReport:
             *self._partition_facts(),
             *self._model_facts(),
             *self._decision_facts(),
+            *self._shadow_facts(),
             *self._waiting_facts(),
         ]
 
@@ -93,6 +94,13 @@ class NightReport:
         yield self._say("REPORT_DECISION"), self._say(decision.reason)
         if decision.gain is not None:
             yield self._say("REPORT_GAIN"), self._gain(decision)
+
+    def _shadow_facts(self) -> Iterator[Fact]:
+        run = self._result.run
+        shadows = run.steps.get("promote", {}).get("shadows", {}) if run else {}
+        for name, look in shadows.items():
+            said = f"{look['outcome']}: {self._say(look['reason'])}"
+            yield self._say("REPORT_SHADOW", model=name), said
 
     def _waiting_facts(self) -> Iterator[Fact]:
         choice = self._result.choice

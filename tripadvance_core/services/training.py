@@ -10,49 +10,49 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version as version_of
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tripadvance_core.domain.entities import (
     ModelRole,
     ModelVersion,
-    Rebuild,
     RunStatus,
+    StandingPanel,
     StoredFile,
     TrainingRun,
     Upload,
     UploadStatus,
 )
-from tripadvance_core.domain.metrics import RegressionMetrics
-from tripadvance_core.domain.promotion import (
-    Outcome,
-    Panel,
-    PromotionDecision,
-    PromotionPolicy,
-    decide,
-)
+from tripadvance_core.domain.metrics import Floats, RegressionMetrics
+from tripadvance_core.domain.panels import PanelProof
+from tripadvance_core.domain.promotion import Resources
 from tripadvance_core.domain.times import Clock, to_text
-from tripadvance_core.errors import Conflict, Corrupted, LeaseLost, NotFound
+from tripadvance_core.errors import Corrupted, LeaseLost, NotFound
 from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import (
     CARD_FILE,
     ModelCard,
-    groups_of,
     route_median_baseline,
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
+from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
 from tripadvance_core.services.history import History, read_history, read_rows
+from tripadvance_core.services.panels import Panels, load_hashes, store_hashes
+from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.objects import ObjectStore, store_file
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.jobs import from_parquet, to_parquet
+from tripadvance_core.tabular.jobs import to_parquet
 from tripadvance_core.tabular.joining import RESERVED, ROW_HASH
 
 OnRound = Callable[[int, int], None]
@@ -61,10 +61,6 @@ OnRound = Callable[[int, int], None]
 
 def untold(_done: int, _of: int) -> None:
     """Tell nobody."""
-
-
-NIGHT = "night"
-"""Who moves MASTER when nobody asked by hand."""
 
 
 class TrainingService:
@@ -76,12 +72,16 @@ class TrainingService:
         database: Database,
         objects: ObjectStore,
         registry: Registry,
+        panels: Panels,
+        promoter: Promoter,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._store = Repositories(database)
         self._objects = objects
         self._registry = registry
+        self._panels = panels
+        self._promoter = promoter
         self._review = Review(database, objects, clock)
         self._clock = clock
 
@@ -140,14 +140,19 @@ class TrainingService:
                 on_round=on_round,
             ).calibrated(history.holdout)
             model_id = _model_id(history, parameters)
-            files = model.to_files() | _card_file(model, history)
+            contents = model.to_files() | _card_file(model, history)
             result["model_id"] = model_id
-            result["files"] = [
-                store_file(
-                    self._objects, f"models/{model_id}/{name}", content
-                ).model_dump(mode="json")
-                for name, content in files.items()
+            files = [
+                store_file(self._objects, f"models/{model_id}/{name}", content)
+                for name, content in contents.items()
             ]
+            self._registry.trust(files)
+            result["files"] = [file.model_dump(mode="json") for file in files]
+            result["trained_on"] = store_hashes(
+                self._objects,
+                f"models/{model_id}/trained-on",
+                history.training[ROW_HASH].to_numpy(np.uint64),
+            ).model_dump(mode="json")
             result["parameters"] = parameters.model_dump(mode="json")
             result["features"] = list(model.features)
             result["upload_ids"] = [upload.id for upload in history.uploads]
@@ -162,10 +167,17 @@ class TrainingService:
             if result is None:
                 return
             run = self._store.runs.get(run_id)
-            self._register(run, self._history(token))
+            comparison = self._comparison(run, self._history(token))
+            version = self._registered(run, comparison)
+            shadows = self._promoter.score_shadows(
+                run, comparison.rows, comparison.baseline
+            )
+            result["panels"] = [p.model_dump(mode="json") for p in version.panels]
+            result["shadows"] = {
+                name: file.model_dump(mode="json") for name, file in shadows.items()
+            }
             # What was withdrawn while it was trained found no model to mark.
-            model = self._store.models.get(run.steps["train"]["model_id"])
-            mark_withdrawn(self._store, model)
+            mark_withdrawn(self._store, version)
             self._store.uploads.change(
                 {"claim.token": token, "status": UploadStatus.CLAIMED},
                 {
@@ -182,16 +194,25 @@ class TrainingService:
                 return
             run = self._store.runs.get(run_id)
             version = self._store.models.get(run.steps["train"]["model_id"])
-            if run.rebuild is not None:
-                decision = self._enthrone_rebuilt(version, run.rebuild)
-            else:
-                decision = version.decision or self._enthrone(
-                    version, self._decide(version)
-                )
+            decision = version.decision
+            if decision is None or run.rebuild is not None:
+                decision = self._promoter.decide_on(version, run)
             if version.decision is None:
                 self._store.models.change(
                     {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
                 )
+            shadows = run.steps["save"]["shadows"]
+            looks = self._promoter.look_again(
+                run,
+                {name: StoredFile.model_validate(shadows[name]) for name in shadows},
+            )
+            result["shadows"] = {
+                f"v{self._store.models.get(model_id).number}": {
+                    "outcome": look.outcome,
+                    "reason": look.reason,
+                }
+                for model_id, look in looks.items()
+            }
             result["outcome"] = decision.outcome
             result["reason"] = decision.reason
 
@@ -255,128 +276,92 @@ class TrainingService:
             seed=settings.seed,
         )
 
-    def _register(self, run: TrainingRun, history: History) -> None:
+    def _comparison(self, run: TrainingRun, history: History) -> "_Comparison":
+        """Read the rows of both panels, and what the baseline says of them."""
+        own = [u for u in history.uploads if u.id in run.upload_ids]
+        earlier = [u for u in history.uploads if u.id not in run.upload_ids]
+        reserved = read_reserved(self._objects, earlier, own)
+        panel_b = self._panels.standing(reserved.standing)
+        in_b = (
+            np.empty(0, np.uint64) if panel_b is None else self._panels.rows_of(panel_b)
+        )
+        rows = reserved.panels(in_b)
+        return _Comparison(rows, route_median_baseline(history.training)(rows), panel_b)
+
+    def _registered(self, run: TrainingRun, comparison: "_Comparison") -> ModelVersion:
+        """Score the challenger beside its rival and register it, once."""
         trained = run.steps["train"]
-        if self._store.models.find(trained["model_id"]) is not None:
-            return
+        former = self._store.models.find(trained["model_id"])
+        if former is not None:
+            return former
+        model_id = trained["model_id"]
         files = tuple(StoredFile.model_validate(file) for file in trained["files"])
+        trained_on = StoredFile.model_validate(trained["trained_on"])
+        challenger = self._registry.load_files(model_id, files)
         master = self._registry.master()
-        scores = self._score(history, self._registry.load_files(files), master)
-        self._store.models.add(
-            ModelVersion(
-                id=trained["model_id"],
-                number=run.number,
-                run_id=run.id,
-                role=ModelRole.CHALLENGER,
-                created_at=self._clock(),
-                files=files,
-                predictions=store_file(
-                    self._objects,
-                    f"models/{trained['model_id']}/holdout.parquet",
-                    to_parquet(scores),
-                ),
-                currency=self._settings.base_currency,
-                upload_ids=tuple(trained["upload_ids"]),
+        scores = score(
+            comparison.rows,
+            challenger,
+            self._registry.load(master) if master else None,
+            comparison.baseline,
+        )
+        version = ModelVersion(
+            id=model_id,
+            number=run.number,
+            run_id=run.id,
+            role=ModelRole.CHALLENGER,
+            created_at=self._clock(),
+            files=files,
+            predictions=store_file(
+                self._objects, f"models/{model_id}/panels.parquet", to_parquet(scores)
+            ),
+            trained_on=trained_on,
+            panels=self._proofs(model_id, trained_on, master, comparison),
+            resources=Resources(
+                size_bytes=sum(file.size_bytes for file in files),
                 training_rows=trained["training_rows"],
-                holdout_rows=trained["holdout_rows"],
-                features=tuple(trained["features"]),
-                parameters=trained["parameters"],
-                metrics=_metrics(scores, "challenger"),
-                baseline_metrics=_metrics(scores, "baseline"),
-                rival_id=master.id if master else None,
-                rival_metrics=_metrics(scores, "rival"),
-            )
+                seconds_a_price=seconds_a_price(challenger, comparison.rows),
+            ),
+            seal=self._registry.seal(model_id, files),
+            code_version=version_of("tripadvance"),
+            currency=self._settings.base_currency,
+            upload_ids=tuple(trained["upload_ids"]),
+            training_rows=trained["training_rows"],
+            holdout_rows=len(scores),
+            features=tuple(trained["features"]),
+            parameters=trained["parameters"],
+            metrics=_metrics(scores, "challenger"),
+            baseline_metrics=_metrics(scores, "baseline"),
+            rival_id=master.id if master else None,
+            rival_metrics=_metrics(scores, "rival"),
         )
+        self._store.models.add(version)
+        return version
 
-    def _score(
-        self, history: History, challenger: FareModel, master: ModelVersion | None
-    ) -> pd.DataFrame:
-        """Predict the same reserved rows with challenger, baseline and rival."""
-        rows = history.holdout
-        baseline = route_median_baseline(history.training)(rows)
-        return pd.DataFrame(
-            {
-                ROW_HASH: rows[ROW_HASH],
-                "group": groups_of(rows),
-                "actual": rows["price"],
-                "challenger": challenger.predict(rows)["predicted_price"],
-                "baseline": baseline,
-                "rival": (
-                    self._registry.load(master).predict(rows)["predicted_price"]
-                    if master
-                    else baseline
-                ),
-            }
-        )
-
-    def _decide(
-        self, version: ModelVersion, *, against_baseline: bool = False
-    ) -> PromotionDecision:
-        """Decide on the stored predictions, proven by their checksum."""
-        scores = from_parquet(load_file(self._objects, version.predictions))
-        rival = "baseline" if against_baseline else "rival"
-        panel = Panel(
-            actual=scores["actual"].to_numpy(float),
-            challenger=scores["challenger"].to_numpy(float),
-            rival=scores[rival].to_numpy(float),
-            groups=scores["group"].to_numpy("int64"),
-        )
-        policy = PromotionPolicy(
-            min_gain=self._settings.min_gain,
-            confidence=self._settings.promotion_confidence,
-            min_groups=self._settings.min_groups,
-            seed=self._settings.seed,
-        )
-        return decide(
-            panel,
-            policy,
-            challenger_id=version.id,
-            rival_id=None if against_baseline else version.rival_id,
-        )
-
-    def _enthrone(
-        self, version: ModelVersion, decision: PromotionDecision
-    ) -> PromotionDecision:
-        """Move MASTER as decided; hold the model if MASTER moved meanwhile."""
-        return self._switched(
-            version, decision, version.rival_id, decision.reason, NIGHT
-        )
-
-    def _enthrone_rebuilt(
-        self, version: ModelVersion, rebuild: Rebuild
-    ) -> PromotionDecision:
-        """Move MASTER to the model that a person has ordered in its place.
-
-        It need not be better than a MASTER that has learned from withdrawn files, but
-        it must beat the baseline.
-        """
-        decision = self._decide(version, against_baseline=True)
-        rebuilt = decision.outcome is Outcome.PROMOTE
-        reason = "REBUILT" if rebuilt else "REBUILT_WORSE_THAN_BASELINE"
-        decision = decision.model_copy(update={"reason": reason})
-        return self._switched(
-            version, decision, rebuild.replaces, rebuild.reason, rebuild.by
-        )
-
-    def _switched(
+    def _proofs(
         self,
-        version: ModelVersion,
-        decision: PromotionDecision,
-        replacing: str | None,
-        reason: str,
-        by: str,
-    ) -> PromotionDecision:
-        pointer = self._registry.pointer()
-        reigns = pointer is not None and pointer.model_id == version.id
-        if decision.outcome is not Outcome.PROMOTE or reigns:
-            return decision
-        try:
-            self._registry.switch(version, replacing=replacing, reason=reason, by=by)
-        except Conflict as conflict:
-            return decision.model_copy(
-                update={"outcome": Outcome.HOLD, "reason": conflict.code}
-            )
-        return decision
+        model_id: str,
+        trained_on: StoredFile,
+        master: ModelVersion | None,
+        comparison: "_Comparison",
+    ) -> tuple[PanelProof, ...]:
+        panel_b = comparison.panel_b
+        if panel_b is not None:
+            panel_b = self._panels.use(panel_b, model_id)
+        trained = [
+            load_hashes(self._objects, trained_on),
+            *self._panels.trained_on([master] if master else []),
+        ]
+        return self._panels.prove(comparison.rows, trained, panel_b)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The rows of the panels, what the baseline says of each, and panel B itself."""
+
+    rows: pd.DataFrame
+    baseline: Floats
+    panel_b: StandingPanel | None
 
 
 def _card_file(model: FareModel, history: History) -> dict[str, bytes]:

@@ -5,10 +5,13 @@ from typing import Any, Generic, TypeVar
 
 from tripadvance_core.domain.entities import (
     ColumnAlias,
+    DecisionRecord,
     Entity,
     MasterPointer,
     ModelVersion,
     Promotion,
+    Shadow,
+    StandingPanel,
     TrainingRun,
     Upload,
 )
@@ -59,6 +62,10 @@ class Repository(Generic[E]):
         """Set fields of all that match, in JSON form; return how many matched."""
         return self._database.update(self._collection, where, changes)
 
+    def remove(self, where: Where) -> int:
+        """Remove all that match; return how many."""
+        return self._database.delete(self._collection, where)
+
 
 class Repositories:
     """Every repository on one database."""
@@ -70,3 +77,6 @@ class Repositories:
         self.pointers = Repository(database, "pointers", MasterPointer)
         self.aliases = Repository(database, "column_aliases", ColumnAlias)
         self.promotions = Repository(database, "promotions", Promotion)
+        self.decisions = Repository(database, "decisions", DecisionRecord)
+        self.panels = Repository(database, "panels", StandingPanel)
+        self.shadows = Repository(database, "shadows", Shadow)

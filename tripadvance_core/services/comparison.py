@@ -1,0 +1,155 @@
+"""The rows on which models are compared, and what the models say of them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tripadvance_core.domain.entities import Upload
+from tripadvance_core.domain.metrics import Floats
+from tripadvance_core.domain.panels import later_part
+from tripadvance_core.domain.promotion import Panel
+from tripadvance_core.learning.evaluation import groups_of, judged_by_halves
+from tripadvance_core.learning.model import FareModel
+from tripadvance_core.services.history import read_rows
+from tripadvance_core.storage.objects import ObjectStore
+from tripadvance_core.tabular.features import routes
+from tripadvance_core.tabular.joining import RESERVED, ROW_HASH, join_distinct
+
+OWN = "A"
+STANDING = "B"
+_TRIALS = 5
+
+
+@dataclass(frozen=True)
+class ReservedRows:
+    """The reserved rows of some files, each once, and which of them are new.
+
+    ``own`` tells, shape (n,), the rows that no earlier file has.
+    """
+
+    rows: pd.DataFrame
+    own: NDArray[np.bool_]
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The identity of each row, shape (n,)."""
+        return self.rows[ROW_HASH].to_numpy(np.uint64)
+
+    @property
+    def standing(self) -> NDArray[np.uint64]:
+        """The identities of the rows of earlier files."""
+        return self.hashes[~self.own]
+
+    def panels(self, panel_b: NDArray[np.uint64]) -> pd.DataFrame:
+        """Return the rows of panel A and B, with ``panel`` naming the side of each.
+
+        While there are no earlier files, panel A is all that is new.
+        """
+        days = self.rows["date"].to_numpy("datetime64[D]").astype(np.int64)
+        panel_a = self.own.copy()
+        if not self.own.all():
+            panel_a[self.own] = later_part(days[self.own])
+        in_b = ~self.own & np.isin(self.hashes, panel_b)
+        named = self.rows.assign(panel=np.where(panel_a, OWN, STANDING))
+        return named[panel_a | in_b].reset_index(drop=True)
+
+
+def read_reserved(
+    objects: ObjectStore, earlier: Sequence[Upload], own: Sequence[Upload]
+) -> ReservedRows:
+    """Read the reserved rows of earlier and of new files, one file at a time."""
+    frames = [_reserved(objects, upload) for upload in (*earlier, *own)]
+    rows = join_distinct(frames)
+    if rows.empty:
+        return ReservedRows(_NO_ROWS, np.zeros(0, dtype=bool))
+    known = [frame[ROW_HASH].to_numpy(np.uint64) for frame in frames[: len(earlier)]]
+    seen = np.concatenate([np.empty(0, np.uint64), *known])
+    return ReservedRows(rows, ~np.isin(rows[ROW_HASH].to_numpy(np.uint64), seen))
+
+
+_NO_ROWS = pd.DataFrame(
+    {
+        "date": pd.Series(dtype="datetime64[s]"),
+        "start_city": pd.Series(dtype=str),
+        "end_city": pd.Series(dtype=str),
+        "airline": pd.Series(dtype=str),
+        "duration_minutes": pd.Series(dtype=float),
+        "price": pd.Series(dtype=float),
+        ROW_HASH: pd.Series(dtype=np.uint64),
+    }
+)
+
+
+def _reserved(objects: ObjectStore, upload: Upload) -> pd.DataFrame:
+    rows = read_rows(objects, upload)
+    return rows[rows[RESERVED]].reset_index(drop=True)
+
+
+def score(
+    rows: pd.DataFrame,
+    challenger: FareModel,
+    rival: FareModel | None,
+    baseline: Floats,
+) -> pd.DataFrame:
+    """Predict rows with ``panel`` by challenger, rival and baseline.
+
+    Without a rival the baseline, the median price of the route, stands in its place.
+    ``low`` and ``high``, the 80 % range, know nothing of the rows they are for.
+    """
+    predicted = judged_by_halves(challenger, rows)
+    return pd.DataFrame(
+        {
+            ROW_HASH: rows[ROW_HASH],
+            "panel": rows["panel"],
+            "group": groups_of(rows),
+            "airline": rows["airline"],
+            "route": routes(rows),
+            "actual": rows["price"],
+            "challenger": predicted.price,
+            "low": predicted.low,
+            "high": predicted.high,
+            "baseline": baseline,
+            "rival": rival.predict(rows)["predicted_price"] if rival else baseline,
+        }
+    )
+
+
+def panel_of(
+    scores: Sequence[pd.DataFrame], rival: str = "rival", *, own_first: bool = True
+) -> Panel:
+    """Return the stored predictions of all looks as one panel.
+
+    The rows of panel A in the first are of the challenger's own files if
+    ``own_first``; what a later look brings never is.
+    """
+    own = [
+        table["panel"].eq(OWN) & (look == 0 and own_first)
+        for look, table in enumerate(scores)
+    ]
+    table = pd.concat(scores, ignore_index=True)
+    price = {
+        name: table[name].to_numpy(np.float64)
+        for name in ("actual", "challenger", "low", "high", "baseline")
+    }
+    return Panel(
+        **price,
+        rival=table[rival].to_numpy(np.float64),
+        groups=table["group"].to_numpy(np.int64),
+        own=pd.concat(own, ignore_index=True).to_numpy(bool),
+        segments={name: table[name].to_numpy(object) for name in ("airline", "route")},
+    )
+
+
+def seconds_a_price(model: FareModel, rows: pd.DataFrame) -> float:
+    """Return the CPU seconds that one price takes: the best of some trials."""
+    one = rows.head(1)
+    taken = []
+    for _ in range(_TRIALS):
+        start = time.thread_time()
+        model.predict(one)
+        taken.append(time.thread_time() - start)
+    return min(taken)
