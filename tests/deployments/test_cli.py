@@ -241,7 +241,7 @@ def test_setup_may_be_run_again_and_doctor_finds_all_well(installation: Any) -> 
 def test_doctor_finds_a_damaged_master(installation: Any, fares: Path) -> None:
     installation.command("ingest", str(fares))
     installation.command("train", "--ignore-window")
-    (model,) = (installation.data_dir / "objects" / "models").glob("*/model.ubj")
+    (model,) = (installation.data_dir / "objects" / "models").glob("*/model.ubj.zst")
     content = bytearray(model.read_bytes())
     content[100] ^= 1
     model.write_bytes(bytes(content))
