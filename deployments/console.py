@@ -53,7 +53,8 @@ class Console:
         titles = [self.sentence(code) for code in header]
         table = Table(show_header=bool(titles), box=None, pad_edge=False)
         for title in titles:
-            table.add_column(title, overflow="fold")
+            longest_word = max(map(len, title.split()))
+            table.add_column(title, overflow="fold", min_width=longest_word)
         for row in rows:
             table.add_row(*map(escape, row))
         self._out.print(table)

@@ -8,7 +8,7 @@ from tripadvance_core.bootstrap import Services
 from tripadvance_core.domain.entities import Upload
 from tripadvance_core.formats import number
 
-_ID_SHOWN = 12
+_ID_SHOWN = 8
 _HEADER = (
     "COLUMN_UPLOAD",
     "COLUMN_FILE",

@@ -9,6 +9,7 @@ import pytest
 
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.errors import FileRefused, NotFound
+from tripadvance_core.messages import sentence
 
 TRIPS = (
     b"note,date,start_city,end_city,airline,duration\n"
@@ -68,3 +69,21 @@ def test_trip_that_does_not_say_when_it_asks_asks_today(house: Any) -> None:
     asked = house.services.prediction._asked_now(pd.DataFrame({"quote_date": given}))
     days = [pd.Timestamp("2026-11-01"), pd.Timestamp("2026-11-24")]
     assert asked["quote_date"].tolist() == days
+
+
+def test_trip_outside_what_was_learned_says_so_in_words(house: Any) -> None:
+    house.upload(rows=400)
+    house.run()
+    trips = (
+        b"date,start_city,end_city,airline,duration\n"
+        b"25/03/2025,Salvador,Recife,Gol,80\n"
+        b"25/03/2025,Narnia,Recife,Gol,80\n"
+    )
+    result = house.services.prediction.predict_file(
+        trips, "trips.csv", ColumnMapping(), file_type="csv"
+    )
+    known, unknown = csv.DictReader(io.StringIO(result.content.decode("utf-8-sig")))
+    assert known["doubt"] == ""
+    assert float(known["low"]) < float(known["predicted_price"]) < float(known["high"])
+    assert (unknown["low"], unknown["high"]) == ("", "")
+    assert unknown["doubt"] == sentence("UNSEEN_START_CITY", "pt-BR")

@@ -1,6 +1,7 @@
 """MASTER moves as a whole or not at all, and only to files that are sound."""
 
 import multiprocessing
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -90,6 +91,40 @@ def test_crash_at_any_point_leaves_the_old_or_the_new_master(
     assert [v.number for v in again.versions() if v.MASTER] == [master.number]
     assert again.history()[0].model_id == master.id
     assert again.load(master).features
+
+
+def promote_and_stop_at(data_dir: Path, step: str, reached: Any) -> None:
+    """Begin to promote model 2 and stand still where the step would begin."""
+    services = build_services(load_settings(data_dir))
+
+    def stand_still(*_args: Any) -> None:
+        reached.set()
+        time.sleep(300)
+
+    setattr(services.registry, step, stand_still)
+    services.registry.trust(services.registry.version("v2").files)
+    services.registry.promote("v2", reason="try", by="ana")
+
+
+@pytest.mark.parametrize(("step", "reigns"), [("_swap", 1), ("_read_back", 2)])
+def test_killed_process_leaves_the_old_or_the_new_master(
+    two_models: Any, step: str, reigns: int
+) -> None:
+    processes = multiprocessing.get_context("forkserver")
+    reached = processes.Event()
+    data_dir = two_models.services.settings.data_dir
+    child = processes.Process(
+        target=promote_and_stop_at, args=(data_dir, step, reached), daemon=True
+    )
+    child.start()
+    assert reached.wait(120)
+    child.kill()
+    child.join()
+    services = build_services(load_settings(data_dir))
+    assert services.registry.master().number == reigns
+    assert [v.number for v in services.registry.versions() if v.MASTER] == [reigns]
+    assert services.registry.history()[0].version == reigns
+    services.database.close()
 
 
 PROCESSES, THREADS = 5, 4

@@ -21,7 +21,7 @@ CONTENT = (
     "26/03/2025,Belém,Recife,Azul,90,,+x\n"
 ).encode()
 HEADERS = ["Data", "origem", "destino", "companhia", "duração", "preço", "note"]
-ADDED = ["predicted_price", "low", "high", "model_id"]
+ADDED = ["predicted_price", "low", "high", "doubt", "model_id"]
 
 
 def written(file_type: str) -> bytes:
@@ -30,7 +30,8 @@ def written(file_type: str) -> bytes:
         {
             "predicted_price": [100.5, 200.5],
             "low": [90.0, 190.0],
-            "high": [110.0, 210.0],
+            "high": [110.0, float("nan")],
+            "doubt": [None, "far away"],
             "model_id": "m1",
         }
     )
@@ -51,12 +52,14 @@ def test_own_columns_stand_first_and_every_row_in_its_order() -> None:
     header, *rows = lines()
     assert header == HEADERS + ADDED
     assert [row[3] for row in rows] == ["Gol", "Azul", "Azul"]
-    assert [row[10] for row in rows] == ["m1", "", "m1"]
-    assert rows[1][7:10] == ["", "", ""]
-    assert [list(map(float, rows[place][7:10])) for place in (0, 2)] == [
-        [100.5, 90.0, 110.0],
-        [200.5, 190.0, 210.0],
-    ]
+    assert [row[11] for row in rows] == ["m1", "", "m1"]
+    assert rows[1][7:11] == ["", "", "", ""]
+    assert list(map(float, rows[0][7:10])) == [100.5, 90.0, 110.0]
+
+
+def test_what_is_not_known_of_a_price_stays_blank() -> None:
+    _, _, _, last = lines()
+    assert last[7:11] == ["200.5", "190", "", "far away"]
 
 
 @pytest.mark.parametrize("value", ["=1+1", "-fine", "+x"])
@@ -75,8 +78,8 @@ def test_workbook_keeps_what_texts_say() -> None:
 def test_workbook_holds_predictions_as_numbers() -> None:
     header, first, second, _ = [[cell.value for cell in row] for row in cells()]
     assert header == HEADERS + ADDED
-    assert first[7:] == [100.5, 90.0, 110.0, "m1"]
-    assert second[7:] == [None] * 4
+    assert first[7:] == [100.5, 90.0, 110.0, None, "m1"]
+    assert second[7:] == [None] * 5
 
 
 def test_date_cells_of_a_workbook_stay_dates() -> None:
@@ -91,7 +94,13 @@ def test_date_cells_of_a_workbook_stay_dates() -> None:
         out.getvalue(), "a.xlsx", ColumnMapping(), "USD", price_required=False
     )
     predictions = pd.DataFrame(
-        {"predicted_price": [1.0], "low": [1.0], "high": [1.0], "model_id": ["m"]}
+        {
+            "predicted_price": [1.0],
+            "low": [1.0],
+            "high": [1.0],
+            "doubt": [None],
+            "model_id": ["m"],
+        }
     )
     content = write_predictions(table.original, table.kept, predictions, "xlsx")
     read_back = openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]

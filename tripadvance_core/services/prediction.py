@@ -7,11 +7,15 @@ import pandas as pd
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.errors import NotFound
+from tripadvance_core.messages import sentence
 from tripadvance_core.services.reading import FileReader
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.settings import Settings
 from tripadvance_core.tabular.features import QUOTE_DATE
 from tripadvance_core.tabular.jobs import CleanFares
+
+_DECIMALS = 2
+"""Of written prices: nobody pays less than a cent."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class PredictionService:
         self._reader = FileReader(settings)
         self._registry = registry
         self._zone = settings.zone
+        self._language = settings.language
         self._clock = clock
 
     def predict_file(
@@ -55,10 +60,19 @@ class PredictionService:
         trips = self._reader.trips(content, name, mapping)
         rows = self._asked_now(trips.rows())
         prices = self._registry.load(model).predict(rows)
-        written = self._reader.with_predictions(
-            content, name, mapping, prices.assign(model_id=model.id), file_type
+        told = prices.round(_DECIMALS).assign(
+            doubt=self._in_words(prices["doubts"]), model_id=model.id
         )
+        written = self._reader.with_predictions(content, name, mapping, told, file_type)
         return PredictedFile(written, model, trips)
+
+    def _in_words(self, doubts: "pd.Series[str]") -> "pd.Series[str]":
+        """Say each doubt in the language of the settings; missing where there is none."""
+        sentences = {
+            codes: " ".join(sentence(code, self._language) for code in codes.split())
+            for codes in doubts.unique()
+        }
+        return doubts.map(sentences).replace("", None)
 
     def _asked_now(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Say of rows that do not say when they ask for a price that they ask today."""
