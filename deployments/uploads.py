@@ -28,8 +28,11 @@ def list_uploads(services: Services, console: Console) -> None:
         console.say("NO_UPLOADS")
     else:
         console.table(_HEADER, [_row(upload, console) for upload in uploads])
+    learned = _models_by_upload(services)
     for upload in uploads:
-        console.document(_document(upload, console))
+        console.document(
+            _document(upload, console) | {"models": learned.get(upload.id, [])}
+        )
 
 
 def release_upload(
@@ -66,6 +69,15 @@ def write_refused_rows(
     refused = upload.rows_total - upload.rows_kept
     console.say("REFUSED_ROWS_WRITTEN", refused=refused, output=output)
     console.document({"id": upload.id, "refused": refused, "output": str(output)})
+
+
+def _models_by_upload(services: Services) -> dict[str, list[str]]:
+    """Return the ids of the models that learned from each upload, first one first."""
+    learned: dict[str, list[str]] = {}
+    for version in reversed(services.registry.versions()):
+        for upload_id in version.upload_ids:
+            learned.setdefault(upload_id, []).append(version.id)
+    return learned
 
 
 def _row(upload: Upload, console: Console) -> list[str]:

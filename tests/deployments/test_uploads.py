@@ -92,3 +92,17 @@ def test_unknown_upload_is_one_clear_sentence(installation: Any) -> None:
     done = installation.command("withdraw", "nothing", "--reason", "x")
     assert done.exit_code == 1
     assert "UPLOAD_NOT_FOUND" in done.stderr + done.stdout
+
+
+def test_uploads_name_the_models_that_learned_from_them(
+    installation: Any, tmp_path: Path, make_fares: Callable[..., bytes]
+) -> None:
+    for number in (1, 2):
+        file = tmp_path / f"{number}.csv"
+        file.write_bytes(make_fares(300, seed=number))
+        installation.command("ingest", str(file))
+        installation.command("train", "--ignore-window")
+    first, second = documents(installation.command("uploads", "--json"))
+    (listed,) = documents(installation.command("models", "--json"))
+    newest, oldest = (model["id"] for model in listed["models"])
+    assert (first["models"], second["models"]) == ([oldest, newest], [newest])
