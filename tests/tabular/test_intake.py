@@ -127,6 +127,14 @@ def test_days_left_without_a_quote_date_are_no_date() -> None:
     assert code_of_refusal(content) == "MISSING_COLUMN"
 
 
+def test_days_left_beside_two_days_of_the_quote_are_no_date() -> None:
+    headers = ("days_left", "scrape_date", "purchase_date", *HEADERS[1:])
+    content = csv(headers, (3, "27/02/2025", "26/02/2025", *GOOD[1:]))
+    assert code_of_refusal(content) == "MISSING_COLUMN"
+    table = read(content, headers={"quote_date": "scrape_date"})
+    assert table.rows["date"].tolist() == [pd.Timestamp("2025-03-02")]
+
+
 def test_date_goes_before_days_left() -> None:
     content = csv((*HEADERS, "days_left"), (*GOOD, 3))
     table = read(content, quote_date=date(2025, 3, 1))
@@ -363,6 +371,12 @@ def test_open_fares_of_anac_are_read_without_a_mapping(header: str, fare: str) -
         "seats": 12.0,
     }
     assert [str(w) for w in table.warnings] == ["months_only"]
+
+
+def test_seats_that_fit_two_readings_are_asked_about_and_answered() -> None:
+    content = f"{ANAC_PLAIN}\n2025;1;GLO;SBGR;SBSV;1800,5;1.037\n".encode()
+    assert code_of_refusal(content, "BRL") == "NUMBER_AMBIGUOUS"
+    assert read(content, "BRL", decimal_mark=",").rows["seats"].tolist() == [1037]
 
 
 def test_fare_of_anac_without_its_seats_is_refused() -> None:

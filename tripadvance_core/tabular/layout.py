@@ -1,7 +1,7 @@
 """Where the fares stand in a file: which sheets, which header row, which rows."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +38,10 @@ class Headed:
         """The canonical columns that the header names."""
         return known_columns(self.header, self.mapping)
 
-    def missing(self, *, price_required: bool) -> list[str]:
-        """Return the compulsory columns that the sheet lacks."""
+    def missing(self, found: Iterable[str], *, price_required: bool) -> list[str]:
+        """Return the compulsory columns that are not among those found."""
         return missing_columns(
-            self.known,
+            found,
             self.mapping,
             price_required=price_required,
             may_lack=self.preset.may_lack if self.preset else (),
@@ -179,7 +179,9 @@ def find_layout(
     """
     headed = [_headed(sheet, mapping) for sheet in _eligible(sheets, mapping.sheet)]
     complete = [
-        part for part in headed if not part.missing(price_required=price_required)
+        part
+        for part in headed
+        if not part.missing(part.known, price_required=price_required)
     ]
     if len({frozenset(_named(part)) for part in complete}) > 1:
         raise FileRefused(
@@ -188,7 +190,7 @@ def find_layout(
     parts = complete or [max(headed, key=lambda part: len(part.known))]
     first = parts[0]
     places = place_columns(first.header, first.mapping)
-    if missing := first.missing(price_required=price_required):
+    if missing := first.missing(places, price_required=price_required):
         raise FileRefused("MISSING_COLUMN", columns=", ".join(missing))
     return Layout(tuple(parts), places)
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tripadvance_core.domain.entities import DayOrder
+from tripadvance_core.domain.entities import DayOrder, DecimalMark
 from tripadvance_core.tabular.cells import (
     Booleans,
     Cell,
@@ -127,7 +127,7 @@ class RowParser:
         return ParsedRows(
             core=core,
             quoted=quoted,
-            seats=_parse_seats(self._column(SEATS)) if self._has(SEATS) else None,
+            seats=self._seats() if self._has(SEATS) else None,
             day_order=self._day_order,
             months_only=not self._has("date") and self._has(MONTH),
         )
@@ -198,6 +198,11 @@ class RowParser:
             return prices
         return self._exchanged(prices)
 
+    def _seats(self) -> Parsed:
+        column, header = self._column(SEATS), self._header_text(SEATS)
+        mark = decimal_mark(column.texts, header, self._mapping.decimal_mark)
+        return _parse_seats(column, mark)
+
     def _currencies(self) -> set[str]:
         """Return how the currency of prices is spelled that do not name it themselves."""
         if self._mapping.currency is not None:
@@ -241,9 +246,7 @@ def judge(layout: Layout, table: RawTable, parsed: ParsedRows) -> Verdicts:
     return verdicts
 
 
-def _parse_seats(column: Column) -> Parsed:
-    mark = decimal_mark(column.texts, SEATS)
-
+def _parse_seats(column: Column, mark: DecimalMark) -> Parsed:
     def seats_in(cell: Cell) -> float | Fault:
         seats = number_in(cell, mark)
         return seats if seats is not None and seats > 0 else Fault("SEATS_INVALID")
