@@ -57,9 +57,16 @@ _FIRST_ADMIN_LINK = "first-admin"
 
 
 class Role(StrEnum):
-    """What a user may do."""
+    """What a user may do; each may do all that those before it may."""
 
+    VIEWER = "viewer"
+    ANALYST = "analyst"
     ADMINISTRATOR = "administrator"
+
+    def may(self, least: "Role") -> bool:
+        """Tell whether this role is ``least`` or above it."""
+        order = list(Role)
+        return order.index(self) >= order.index(least)
 
 
 class User(Entity):
@@ -157,6 +164,11 @@ class AccountService:
         if active and idle > _SEEN_PRECISION:
             self._sessions.change({"_id": session.id}, {"seen_at": to_text(now)})
         account = self._accounts.find(session.user_id)
+        return account.user() if account else None
+
+    def user_named(self, email: str) -> User | None:
+        """Return the user who signs in with that e-mail, if there is one."""
+        account = self._account_of(_normal_email(email))
         return account.user() if account else None
 
     def sign_out(self, token: str) -> None:
