@@ -1,5 +1,6 @@
 """The web app: Gradio's pages in a FastAPI application, behind the gate."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
@@ -11,13 +12,19 @@ from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError
-from ui.document import DocumentHead
+from ui.desk import Desk
+from ui.document import OwnDocument
+from ui.labels import labels
 from ui.pages import first_admin, home, login
+from ui.places import HOME, Place
 from ui.rendering import chosen_language
-from ui.security import HOME_PAGE, PAGES, PUBLIC_FOLDER, Gate, answer_to_error
+from ui.security import PUBLIC_FOLDER, Gate, answer_to_error
 from ui.theme import theme
 
 _STATIC = Path(__file__).parent / "static"
+_BUILDERS: dict[Place, Callable[[Desk], None]] = {HOME: home.build}
+_AT_ONCE = 4
+_QUEUED = 64
 
 
 def create_app(services: Services) -> FastAPI:
@@ -39,10 +46,11 @@ def create_app(services: Services) -> FastAPI:
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,
-        home.build(services),
-        HOME_PAGE,
+        _pages(services),
+        HOME.path,
         auth_dependency=lambda request: request.state.user.email,
         theme=theme(),
+        i18n=labels(),
         footer_links=[],
         run_history=False,
         show_error=False,
@@ -54,12 +62,28 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
+def _pages(services: Services) -> gr.Blocks:
+    """Return all pages of Gradio's; each has an address and loads only its own."""
+    pages = gr.Blocks(title="TripAdvance", analytics_enabled=False)
+    desk = Desk(services, pages)
+    with pages:
+        _BUILDERS[HOME](desk)
+    for place, build in _BUILDERS.items():
+        if place is not HOME:
+            with pages.route(place.title, place.path, show_in_navbar=False):
+                build(desk)
+    pages.queue(default_concurrency_limit=_AT_ONCE, max_size=_QUEUED)
+    return pages
+
+
 def _add_middleware(app: FastAPI, services: Services) -> None:
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(
-        DocumentHead, pages=PAGES, default_language=services.settings.language
+        OwnDocument,
+        default_language=services.settings.language,
+        zone=services.settings.zone,
     )
     app.add_middleware(Gate, services=services)
 

@@ -21,6 +21,7 @@ from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
 from tripadvance_core.messages import Language, sentence
 from tripadvance_core.services.accounts import ABSOLUTE_LIMIT, User
+from ui.places import place_at
 from ui.rendering import chosen_language
 
 _LOG = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ MAX_BODY_BYTES = 64 * 1024
 
 LOGIN_PAGE = "/login/"
 FIRST_ADMIN_PAGE = "/first-admin/"
-HOME_PAGE = "/"
 PUBLIC_FOLDER = "/public/"
 
 # By method as well, for Gradio has a login of its own under the same path.
@@ -42,7 +42,6 @@ _OPEN = {
     ("POST", "/auth/logout"),
     ("POST", "/auth/first-admin"),
 }
-PAGES = frozenset({HOME_PAGE})
 # All that Gradio's front end asks for on these pages; no uploads, no files.
 _SIGNED_IN_PATHS = re.compile(
     r"/theme\.css|/(assets|static)/.+|/gradio_api/queue/(join|data)"
@@ -123,7 +122,7 @@ class Gate:
             if _wants_page(request):
                 return RedirectResponse(LOGIN_PAGE, status_code=303)
             return _refused(401, "WEB_SIGN_IN_FIRST", language)
-        if path not in PAGES and not _SIGNED_IN_PATHS.fullmatch(path):
+        if place_at(path) is None and not _SIGNED_IN_PATHS.fullmatch(path):
             return _refused(404, "WEB_NOT_FOUND", language)
         request.state.user = user
         return None
@@ -131,7 +130,7 @@ class Gate:
     def _user(self, request: Request) -> User | None:
         # Only opening a page is activity: a page that refreshes itself, in a browser
         # that somebody left, must not keep the session alive.
-        active = request.scope["path"] in PAGES
+        active = place_at(request.scope["path"]) is not None
         token = request.cookies.get(SESSION_COOKIE)
         return self._accounts.user_of(token, active=active) if token else None
 
@@ -181,7 +180,9 @@ def _is_from_here(request: Request) -> bool:
 
 def _wants_page(request: Request) -> bool:
     by_a_person = "text/html" in request.headers.get("accept", "")
-    return request.method == "GET" and (by_a_person or request.scope["path"] in PAGES)
+    return request.method == "GET" and (
+        by_a_person or place_at(request.scope["path"]) is not None
+    )
 
 
 async def _body_within_limit(request: Request) -> bytes | None:
@@ -209,7 +210,7 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
 def _with_headers(scope: Scope, send: Send) -> Send:
     """Return a ``send`` that adds the security headers to every answer."""
     path = scope["path"]
-    policy = _POLICY_OF_GRADIO if path in PAGES else _POLICY_ELSEWHERE
+    policy = _POLICY_OF_GRADIO if place_at(path) else _POLICY_ELSEWHERE
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

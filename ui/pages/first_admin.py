@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused
 from tripadvance_core.services.accounts import MIN_PASSWORD_LENGTH
+from ui.places import HOME
 from ui.rendering import Words, chosen_language, render
-from ui.security import FIRST_ADMIN_PAGE, HOME_PAGE, signed_in
+from ui.security import FIRST_ADMIN_PAGE, signed_in
 
 
 class FirstAdmin(BaseModel):
@@ -45,6 +46,6 @@ def routes(services: Services) -> APIRouter:
         user = accounts.create_first_admin(
             form.token, form.email, form.name, form.password
         )
-        return signed_in(HOME_PAGE, accounts.open_session(user), request)
+        return signed_in(HOME.path, accounts.open_session(user), request)
 
     return router

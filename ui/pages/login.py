@@ -6,8 +6,9 @@ from pydantic import BaseModel, Field
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.services.accounts import MAX_EMAIL_LENGTH, MAX_PASSWORD_LENGTH
+from ui.places import HOME
 from ui.rendering import Words, chosen_language, render
-from ui.security import HOME_PAGE, LOGIN_PAGE, SESSION_COOKIE, signed_in
+from ui.security import LOGIN_PAGE, SESSION_COOKIE, signed_in
 
 
 class SignIn(BaseModel):
@@ -33,7 +34,7 @@ def routes(services: Services) -> APIRouter:
         address = request.client.host if request.client else "unknown"
         token = accounts.sign_in(form.email, form.password, address)
         accounts.sign_out(request.cookies.get(SESSION_COOKIE, ""))
-        return signed_in(HOME_PAGE, token, request)
+        return signed_in(HOME.path, token, request)
 
     @router.post("/auth/logout")
     def sign_out(request: Request) -> JSONResponse:

@@ -1,0 +1,31 @@
+"""The pages of the web app: where each stands, its name, and who may open it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tripadvance_core.services.accounts import Role
+
+
+@dataclass(frozen=True)
+class Place:
+    """One page; ``title`` is a code of the catalogue, ``least`` the least role."""
+
+    path: str
+    title: str
+    least: Role = Role.VIEWER
+
+
+HOME: Final = Place("/", "UI_HOME")
+DATA: Final = Place("/data", "UI_DATA")
+TRAINING: Final = Place("/training", "UI_TRAINING")
+METRICS: Final = Place("/metrics", "UI_METRICS")
+MODELS: Final = Place("/models", "UI_MODELS")
+PREDICT: Final = Place("/predict", "UI_PREDICT")
+
+MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
+"""Gradio's pages, as the menu lists them."""
+
+
+def place_at(path: str) -> Place | None:
+    """Return the page of Gradio's that stands there, if any."""
+    return next((place for place in MENU if place.path == path), None)
