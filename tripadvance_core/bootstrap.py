@@ -9,6 +9,7 @@ from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
+from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.night import Night
 from tripadvance_core.services.overview import OverviewService
@@ -35,6 +36,7 @@ class Services:
     accounts: AccountService
     overview: OverviewService
     uploads: UploadService
+    explorer: Explorer
     claims: Claims
     training: TrainingService
     registry: Registry
@@ -74,6 +76,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         accounts=AccountService(database, clock),
         overview=OverviewService(settings, database, clock),
         uploads=UploadService(settings, database, objects, clock),
+        explorer=Explorer(database, objects),
         claims=claims,
         training=training,
         registry=registry,

@@ -15,14 +15,19 @@ from tripadvance_core.errors import Refused, TripAdvanceError
 from ui.desk import Desk
 from ui.document import OwnDocument
 from ui.labels import labels
-from ui.pages import first_admin, home, login
-from ui.places import HOME, Place
+from ui.pages import data, file, files, first_admin, home, login, upload
+from ui.places import DATA, FILE, HOME, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import PUBLIC_FOLDER, Gate, answer_to_error
 from ui.theme import theme
 
 _STATIC = Path(__file__).parent / "static"
-_BUILDERS: dict[Place, Callable[[Desk], None]] = {HOME: home.build}
+_BUILDERS: dict[Place, Callable[[Desk], None]] = {
+    HOME: home.build,
+    DATA: data.build,
+    UPLOAD: upload.build,
+    FILE: file.build,
+}
 _AT_ONCE = 4
 _QUEUED = 64
 
@@ -43,6 +48,7 @@ def create_app(services: Services) -> FastAPI:
 
     app.include_router(login.routes(services))
     app.include_router(first_admin.routes(services))
+    app.include_router(files.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,

@@ -8,11 +8,20 @@ from tripadvance_core.services.accounts import Role
 
 @dataclass(frozen=True)
 class Place:
-    """One page; ``title`` is a code of the catalogue, ``least`` the least role."""
+    """One page; ``title`` is a code of the catalogue, ``least`` the least role.
+
+    ``under`` is the path of the page that the menu marks while this one is open.
+    """
 
     path: str
     title: str
     least: Role = Role.VIEWER
+    under: str | None = None
+
+    @property
+    def marked(self) -> str:
+        """The path that the menu marks."""
+        return self.under or self.path
 
 
 HOME: Final = Place("/", "UI_HOME")
@@ -21,11 +30,16 @@ TRAINING: Final = Place("/training", "UI_TRAINING")
 METRICS: Final = Place("/metrics", "UI_METRICS")
 MODELS: Final = Place("/models", "UI_MODELS")
 PREDICT: Final = Place("/predict", "UI_PREDICT")
+UPLOAD: Final = Place("/upload", "UI_UPLOAD", Role.ANALYST, under="/data")
+FILE: Final = Place("/file", "UI_FILE", under="/data")
 
 MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
-"""Gradio's pages, as the menu lists them."""
+"""What the menu lists."""
+
+PLACES: Final = (*MENU, UPLOAD, FILE)
+"""Every page of Gradio's."""
 
 
 def place_at(path: str) -> Place | None:
     """Return the page of Gradio's that stands there, if any."""
-    return next((place for place in MENU if place.path == path), None)
+    return next((place for place in PLACES if place.path == path), None)

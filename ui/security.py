@@ -44,7 +44,8 @@ _OPEN = {
 }
 # All that Gradio's front end asks for on these pages; no uploads, no files.
 _SIGNED_IN_PATHS = re.compile(
-    r"/theme\.css|/(assets|static)/.+|/gradio_api/queue/(join|data)"
+    r"/theme\.css|/(assets|static|files)/.+"
+    r"|/gradio_api/(queue/(join|data)|upload|upload_progress)"
 )
 _LASTING = ("/assets/", "/static/", PUBLIC_FOLDER)
 
