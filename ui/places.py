@@ -15,6 +15,9 @@ class Place:
     least: Role = Role.VIEWER
 
 
+LOGIN_PAGE: Final = "/login/"
+FIRST_ADMIN_PAGE: Final = "/first-admin/"
+
 HOME: Final = Place("/", "UI_HOME")
 DATA: Final = Place("/data", "UI_DATA")
 TRAINING: Final = Place("/training", "UI_TRAINING")
@@ -29,3 +32,19 @@ MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
 def place_at(path: str) -> Place | None:
     """Return the page of Gradio's that stands there, if any."""
     return next((place for place in MENU if place.path == path), None)
+
+
+def place_over(path: str) -> Place | None:
+    """Return the page that stands there, or under whose address ``path`` lies.
+
+    What the forms of a page are sent to, and what it has to download, lies there.
+    """
+    return next(
+        (
+            place
+            for place in MENU
+            if path == place.path
+            or (place is not HOME and path.startswith(f"{place.path}/"))
+        ),
+        None,
+    )

@@ -6,9 +6,9 @@ from pydantic import BaseModel, Field
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.services.accounts import MAX_EMAIL_LENGTH, MAX_PASSWORD_LENGTH
-from ui.places import HOME
+from ui.answers import SESSION_COOKIE, signed_in
+from ui.places import HOME, LOGIN_PAGE
 from ui.rendering import Words, chosen_language, render
-from ui.security import LOGIN_PAGE, SESSION_COOKIE, signed_in
 
 
 class SignIn(BaseModel):
