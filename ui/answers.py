@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from tripadvance_core.errors import NotFound, Refused, TripAdvanceError, Unavailable
 from tripadvance_core.messages import Language, sentence
-from tripadvance_core.services.accounts import ABSOLUTE_LIMIT
+from tripadvance_core.services.sessions import ABSOLUTE_LIMIT
 
 _LOG = logging.getLogger(__name__)
 

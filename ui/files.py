@@ -15,7 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tripadvance_core.services.accounts import ABSOLUTE_LIMIT, User
+from tripadvance_core.domain.users import User
+from tripadvance_core.services.sessions import ABSOLUTE_LIMIT
 from tripadvance_core.settings import Settings
 
 SWEEP_EVERY = timedelta(minutes=15)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tripadvance_core.services.accounts import Role
+from tripadvance_core.domain.users import Role
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from tripadvance_core.bootstrap import Services
+from tripadvance_core.domain.users import User
 from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
-from tripadvance_core.services.accounts import User
 from ui.answers import SESSION_COOKIE, answer_to_error, answer_to_upload_error
 from ui.bodies import body_within, files_may_be_had, json_object, replaying
 from ui.files import Owners

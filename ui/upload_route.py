@@ -9,8 +9,8 @@ from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Scope, Send
 
+from tripadvance_core.domain.users import User
 from tripadvance_core.errors import Refused
-from tripadvance_core.services.accounts import User
 from ui.bodies import limited, refuse_larger
 from ui.files import Owners
 
