@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 
@@ -34,6 +35,21 @@ class Reader:
     def render(self, template: str, **context: Any) -> str:
         """Fill in a template; every value is escaped."""
         return render(template, self.words, reader=self, **context)
+
+    @property
+    def page(self) -> int:
+        """The page of a list that the address asks for, the first by default."""
+        asked = self.query.get("page", "")
+        return int(asked) if asked.isascii() and asked.isdigit() else 1
+
+    def address(self, **changes: Any) -> str:
+        """Return the address of the same page with some of its query changed."""
+        asked = {k: v for k, v in self.query.items() if not k.startswith("__")}
+        return "?" + urlencode({**asked, **changes})
+
+    def address_of_page(self, number: int) -> str:
+        """Return the address of another page of the same list."""
+        return self.address(page=number)
 
     def may(self, least: str) -> bool:
         """Tell whether the reader has that role, or one above it."""

@@ -1,6 +1,7 @@
 """Entities kept in a database: one repository a collection."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from tripadvance_core.domain.entities import (
@@ -19,6 +20,16 @@ from tripadvance_core.errors import NotFound
 from tripadvance_core.storage.database import Database, Order, Where
 
 E = TypeVar("E", bound=Entity)
+
+
+@dataclass(frozen=True)
+class Page(Generic[E]):
+    """Some of many entities: which page it is, of how many, of how many entities."""
+
+    items: tuple[E, ...]
+    number: int
+    last: int
+    total: int
 
 
 class Repository(Generic[E]):
@@ -46,17 +57,32 @@ class Repository(Generic[E]):
         return entity
 
     def select(
-        self, where: Where | None = None, *, order: Order = (), limit: int | None = None
+        self,
+        where: Where | None = None,
+        *,
+        order: Order = (),
+        skip: int = 0,
+        limit: int | None = None,
     ) -> list[E]:
         """Return the entities that match, in order."""
         documents = self._database.find(
-            self._collection, where, order=order, limit=limit
+            self._collection, where, order=order, skip=skip, limit=limit
         )
         return [self._entity.from_document(document) for document in documents]
 
     def count(self, where: Where | None = None) -> int:
         """Return how many entities match."""
         return self._database.count(self._collection, where)
+
+    def page(
+        self, number: int, size: int, where: Where | None = None, *, order: Order
+    ) -> Page[E]:
+        """Return one page of the entities that match; pages count from 1."""
+        total = self.count(where)
+        last = max(1, -(-total // size))
+        number = min(max(number, 1), last)
+        shown = self.select(where, order=order, skip=(number - 1) * size, limit=size)
+        return Page(tuple(shown), number, last, total)
 
     def change(self, where: Where, changes: Mapping[str, Any]) -> int:
         """Set fields of all that match, in JSON form; return how many matched."""
