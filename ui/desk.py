@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 import gradio as gr
 
 from tripadvance_core.bootstrap import Services
+from tripadvance_core.domain.users import Role, User
 from tripadvance_core.errors import Corrupted, Refused, TripAdvanceError, Unavailable
 from tripadvance_core.messages import Language
-from tripadvance_core.services.accounts import Role, User
 from ui.rendering import Words, chosen_language, render
 
 _LOG = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from typing import Any
 
 import gradio as gr
 
+from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import Refused
-from tripadvance_core.services.accounts import Role
 from ui.desk import Desk, Reader
 from ui.labels import label
 

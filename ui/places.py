@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tripadvance_core.services.accounts import Role
+from tripadvance_core.domain.users import Role
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class Place:
         return self.under or self.path
 
 
+LOGIN_PAGE: Final = "/login/"
+FIRST_ADMIN_PAGE: Final = "/first-admin/"
+
 HOME: Final = Place("/", "UI_HOME")
 DATA: Final = Place("/data", "UI_DATA")
 TRAINING: Final = Place("/training", "UI_TRAINING")
@@ -43,3 +46,19 @@ PLACES: Final = (*MENU, UPLOAD, FILE)
 def place_at(path: str) -> Place | None:
     """Return the page of Gradio's that stands there, if any."""
     return next((place for place in PLACES if place.path == path), None)
+
+
+def place_over(path: str) -> Place | None:
+    """Return the page that stands there, or under whose address ``path`` lies.
+
+    What the forms of a page are sent to, and what it has to download, lies there.
+    """
+    return next(
+        (
+            place
+            for place in PLACES
+            if path == place.path
+            or (place is not HOME and path.startswith(f"{place.path}/"))
+        ),
+        None,
+    )

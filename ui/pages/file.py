@@ -5,7 +5,7 @@ from typing import Any, Final
 import gradio as gr
 
 from tripadvance_core.domain.entities import Upload, UploadStatus
-from tripadvance_core.services.accounts import Role
+from tripadvance_core.domain.users import Role
 from tripadvance_core.services.uploads import FileCheck
 from tripadvance_core.storage.repository import Page
 from tripadvance_core.tabular.notes import Note, RefusedRow

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.tabular.template import FileType, write_template
+from ui.places import FILE, UPLOAD
 from ui.rendering import chosen_language
 
 _TYPES: Final = {
@@ -19,21 +20,21 @@ _ANY_TYPE: Final = "application/octet-stream"
 
 def routes(services: Services) -> APIRouter:
     """Return the routes of what can be downloaded from the pages of files."""
-    router = APIRouter(prefix="/files")
+    router = APIRouter()
     settings, uploads = services.settings, services.uploads
 
-    @router.get("/template.{file_type}")
+    @router.get(f"{UPLOAD.path}/template.{{file_type}}")
     def template(file_type: FileType, request: Request) -> Response:
         language = chosen_language(request.cookies, settings.language)
         content = write_template(file_type, language, settings.base_currency)
         return attachment(content, f"tripadvance.{file_type}", _TYPES[file_type])
 
-    @router.get("/uploads/{upload_id}/original")
+    @router.get(f"{FILE.path}/{{upload_id}}/original")
     def original(upload_id: str) -> Response:
         upload, content = uploads.original(upload_id)
         return attachment(content, upload.name)
 
-    @router.get("/uploads/{upload_id}/refused.xlsx")
+    @router.get(f"{FILE.path}/{{upload_id}}/refused.xlsx")
     def refused(upload_id: str, request: Request) -> Response:
         language = chosen_language(request.cookies, settings.language)
         report = uploads.refusals_report(upload_id, language)

@@ -9,8 +9,8 @@ from typing import Any, Final
 import gradio as gr
 
 from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import Conflict, FileRefused
-from tripadvance_core.services.accounts import Role
 from tripadvance_core.services.uploads import FileCheck, UploadService, Verdict
 from tripadvance_core.tabular.preview import Preview
 from ui.desk import Desk, Reader
