@@ -18,7 +18,16 @@ from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
 from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
-from ui.pages import first_admin, home, login
+from ui.pages import (
+    account,
+    audit,
+    first_admin,
+    home,
+    login,
+    register,
+    reset,
+    users,
+)
 from ui.places import HOME, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
@@ -53,8 +62,8 @@ def create_app(services: Services) -> FastAPI:
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    app.include_router(login.routes(services))
-    app.include_router(first_admin.routes(services))
+    for page in (login, first_admin, register, reset, account, users, audit):
+        app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,

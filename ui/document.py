@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tripadvance_core.messages import Language
-from ui.places import MENU, place_at
+from ui.places import BAR, place_at
 from ui.rendering import Words, chosen_language, render
 
 _HEAD = (
@@ -47,7 +47,7 @@ class OwnDocument:
             "header.html",
             words,
             user=request.state.user,
-            menu=MENU,
+            menu=BAR,
             here=scope["path"],
         )
         await self._app(_uncompressed(scope), receive, _rewriting(send, language, bar))

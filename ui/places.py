@@ -17,6 +17,9 @@ class Place:
 
 LOGIN_PAGE: Final = "/login/"
 FIRST_ADMIN_PAGE: Final = "/first-admin/"
+REGISTER_PAGE: Final = "/register/"
+FORGOT_PAGE: Final = "/forgot/"
+RESET_PAGE: Final = "/reset/"
 
 HOME: Final = Place("/", "UI_HOME")
 DATA: Final = Place("/data", "UI_DATA")
@@ -25,8 +28,18 @@ METRICS: Final = Place("/metrics", "UI_METRICS")
 MODELS: Final = Place("/models", "UI_MODELS")
 PREDICT: Final = Place("/predict", "UI_PREDICT")
 
+ACCOUNT: Final = Place("/account", "ACCOUNT_TITLE")
+USERS: Final = Place("/users", "USERS_TITLE", Role.ADMINISTRATOR)
+AUDIT: Final = Place("/audit", "AUDIT_TITLE", Role.ADMINISTRATOR)
+
 MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
 """Gradio's pages, as the menu lists them."""
+
+BAR: Final = (*MENU, USERS)
+"""What the bar at the top leads to, for those who may."""
+
+ALL: Final = (*MENU, ACCOUNT, USERS, AUDIT)
+"""Every page for people who are signed in."""
 
 
 def place_at(path: str) -> Place | None:
@@ -42,7 +55,7 @@ def place_over(path: str) -> Place | None:
     return next(
         (
             place
-            for place in MENU
+            for place in ALL
             if path == place.path
             or (place is not HOME and path.startswith(f"{place.path}/"))
         ),
