@@ -11,6 +11,7 @@ from tripadvance_core.services.administration import Administration
 from tripadvance_core.services.audit import AuditLog
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
+from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.mail import Mailer
 from tripadvance_core.services.night import Night
@@ -43,6 +44,7 @@ class Services:
     mailer: Mailer
     overview: OverviewService
     uploads: UploadService
+    explorer: Explorer
     claims: Claims
     training: TrainingService
     registry: Registry
@@ -86,6 +88,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         mailer=Mailer(settings),
         overview=OverviewService(settings, database, clock),
         uploads=UploadService(settings, database, objects, clock),
+        explorer=Explorer(database, objects),
         claims=claims,
         training=training,
         registry=registry,

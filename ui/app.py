@@ -21,21 +21,30 @@ from ui.labels import labels
 from ui.pages import (
     account,
     audit,
+    data,
+    file,
+    files,
     first_admin,
     home,
     login,
     register,
     reset,
+    upload,
     users,
 )
-from ui.places import HOME, Place
+from ui.places import DATA, FILE, HOME, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
 
 MAX_FILE = "200mb"
 _STATIC = Path(__file__).parent / "static"
-_BUILDERS: dict[Place, Callable[[Desk], None]] = {HOME: home.build}
+_BUILDERS: dict[Place, Callable[[Desk], None]] = {
+    HOME: home.build,
+    DATA: data.build,
+    UPLOAD: upload.build,
+    FILE: file.build,
+}
 _AT_ONCE = 4
 _QUEUED = 64
 
@@ -62,7 +71,7 @@ def create_app(services: Services) -> FastAPI:
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    for page in (login, first_admin, register, reset, account, users, audit):
+    for page in (login, first_admin, register, reset, account, users, audit, files):
         app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(

@@ -8,11 +8,12 @@ Gradio has started, and is the same as on the pages that are not Gradio's.
 import re
 from zoneinfo import ZoneInfo
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tripadvance_core.messages import Language
+from ui.bodies import uncompressed
 from ui.places import BAR, place_at
 from ui.rendering import Words, chosen_language, render
 
@@ -37,7 +38,8 @@ class OwnDocument:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request as an ASGI application."""
-        if scope["type"] != "http" or place_at(scope["path"]) is None:
+        place = place_at(scope["path"]) if scope["type"] == "http" else None
+        if place is None:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
@@ -48,15 +50,9 @@ class OwnDocument:
             words,
             user=request.state.user,
             menu=BAR,
-            here=scope["path"],
+            here=place.marked,
         )
-        await self._app(_uncompressed(scope), receive, _rewriting(send, language, bar))
-
-
-def _uncompressed(scope: Scope) -> Scope:
-    headers = MutableHeaders(raw=list(Headers(scope=scope).raw))
-    del headers["accept-encoding"]
-    return {**scope, "headers": headers.raw}
+        await self._app(uncompressed(scope), receive, _rewriting(send, language, bar))
 
 
 def _rewriting(send: Send, language: Language, bar: str) -> Send:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused
-from ui.places import BAR
+from ui.places import BAR, place_over
 from ui.rendering import Words, chosen_language, render
 
 
@@ -54,5 +54,10 @@ def room(
     template: str, request: Request, services: Services, **context: Any
 ) -> HTMLResponse:
     """Answer with a page for people who are signed in, under the bar of all pages."""
-    frame = {"user": request.state.user, "menu": BAR, "here": request.scope["path"]}
+    place = place_over(request.scope["path"])
+    frame = {
+        "user": request.state.user,
+        "menu": BAR,
+        "here": place.marked if place else None,
+    }
     return door(template, request, services, **frame, **context)

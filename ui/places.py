@@ -8,11 +8,20 @@ from tripadvance_core.domain.users import Role
 
 @dataclass(frozen=True)
 class Place:
-    """One page; ``title`` is a code of the catalogue, ``least`` the least role."""
+    """One page; ``title`` is a code of the catalogue, ``least`` the least role.
+
+    ``under`` is the path of the page that the menu marks while this one is open.
+    """
 
     path: str
     title: str
     least: Role = Role.VIEWER
+    under: str | None = None
+
+    @property
+    def marked(self) -> str:
+        """The path that the menu marks."""
+        return self.under or self.path
 
 
 LOGIN_PAGE: Final = "/login/"
@@ -27,24 +36,29 @@ TRAINING: Final = Place("/training", "UI_TRAINING")
 METRICS: Final = Place("/metrics", "UI_METRICS")
 MODELS: Final = Place("/models", "UI_MODELS")
 PREDICT: Final = Place("/predict", "UI_PREDICT")
+UPLOAD: Final = Place("/upload", "UI_UPLOAD", Role.ANALYST, under="/data")
+FILE: Final = Place("/file", "UI_FILE", under="/data")
 
 ACCOUNT: Final = Place("/account", "ACCOUNT_TITLE")
 USERS: Final = Place("/users", "USERS_TITLE", Role.ADMINISTRATOR)
-AUDIT: Final = Place("/audit", "AUDIT_TITLE", Role.ADMINISTRATOR)
+AUDIT: Final = Place("/audit", "AUDIT_TITLE", Role.ADMINISTRATOR, under="/users")
 
 MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
-"""Gradio's pages, as the menu lists them."""
+"""What the menu lists."""
+
+PLACES: Final = (*MENU, UPLOAD, FILE)
+"""Every page of Gradio's."""
 
 BAR: Final = (*MENU, USERS)
 """What the bar at the top leads to, for those who may."""
 
-ALL: Final = (*MENU, ACCOUNT, USERS, AUDIT)
+ALL: Final = (*PLACES, ACCOUNT, USERS, AUDIT)
 """Every page for people who are signed in."""
 
 
 def place_at(path: str) -> Place | None:
     """Return the page of Gradio's that stands there, if any."""
-    return next((place for place in MENU if place.path == path), None)
+    return next((place for place in PLACES if place.path == path), None)
 
 
 def place_over(path: str) -> Place | None:

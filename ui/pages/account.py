@@ -21,6 +21,7 @@ from tripadvance_core.services.passwords import (
 from tripadvance_core.services.people import MAX_EMAIL_LENGTH, MAX_NAME_LENGTH
 from ui.answers import SESSION_COOKIE, keep_language
 from ui.forms import TwicePassword, address_of, room, words_of
+from ui.pages.files import attachment
 from ui.places import ACCOUNT, LOGIN_PAGE
 from ui.slowly import slowly
 
@@ -146,11 +147,8 @@ def routes(services: Services) -> APIRouter:
     @router.get("/data.json")
     def download(request: Request) -> Response:
         data = own.data(request.state.user, address_of(request))
-        return Response(
-            json.dumps(data, ensure_ascii=False, indent=2),
-            media_type="application/json",
-            headers={"content-disposition": 'attachment; filename="tripadvance.json"'},
-        )
+        text = json.dumps(data, ensure_ascii=False, indent=2)
+        return attachment(text.encode(), "tripadvance.json", "application/json")
 
     @router.post("/erase")
     async def erase(form: Erasure, request: Request) -> JSONResponse:
