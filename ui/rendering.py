@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tripadvance_core import formats
+from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.messages import LANGUAGES, Language, sentence
 
 LANGUAGE_COOKIE = "lang"
@@ -42,6 +43,14 @@ class Words:
         """Return a sentence of the catalogue."""
         return sentence(code, self.language, **details)
 
+    def error(self, error: TripAdvanceError) -> str:
+        """Say what went wrong, its moments in the reader's time zone."""
+        details = {
+            name: self.moment(value) if isinstance(value, dt.datetime) else value
+            for name, value in error.details.items()
+        }
+        return self.say(error.code, **details)
+
     def number(self, value: float) -> str:
         """Write a whole number."""
         return formats.number(value, self.language)
@@ -57,6 +66,14 @@ class Words:
     def money(self, amount: float, currency: str) -> str:
         """Write an amount of a currency."""
         return formats.money(amount, currency, self.language)
+
+    def month(self, day: dt.date) -> str:
+        """Write the month of a day."""
+        return formats.month(day, self.language)
+
+    def day(self, day: dt.date) -> str:
+        """Write a calendar day."""
+        return formats.date(day, self.language)
 
     def moment(self, moment: dt.datetime) -> str:
         """Write a moment to the minute."""
