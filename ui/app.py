@@ -18,8 +18,8 @@ from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
 from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
-from ui.pages import data, file, files, first_admin, home, login, upload
-from ui.places import DATA, FILE, HOME, UPLOAD, Place
+from ui.pages import data, file, files, first_admin, home, login, predict, upload
+from ui.places import DATA, FILE, HOME, PREDICT, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -28,6 +28,7 @@ MAX_FILE = "200mb"
 _STATIC = Path(__file__).parent / "static"
 _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     HOME: home.build,
+    PREDICT: predict.build,
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,

@@ -17,7 +17,7 @@ from tripadvance_core.domain.trips import Trip
 from tripadvance_core.errors import FileRefused, NotFound, Refused
 from tripadvance_core.messages import sentence
 from tripadvance_core.services.night import NightOrder
-from tripadvance_core.services.prediction import MOST_TRIPS
+from tripadvance_core.services.prediction import MOST_TRIPS, PredictedFile
 from tripadvance_core.settings import load_settings
 
 NOW = datetime(2026, 11, 24, 4, tzinfo=UTC)
@@ -335,19 +335,14 @@ def test_further_columns_are_offered_varied_and_explained(tmp_path: Path) -> Non
         assert prices[1] > 1.2 * prices[30]
 
 
-def test_spreadsheet_says_what_was_assumed(house: Any) -> None:
-    house.upload(rows=400)
-    house.run()
-    told: list[str] = []
+def test_steps_of_a_spreadsheet_are_told_and_doubts_in_the_language_asked(
+    shared: Services,
+) -> None:
     trips = b"date,start_city,end_city,airline,duration\n25/03/2025,Salvador,Narnia,Gol,80\n"
-    result = house.services.prediction.predict_file(
-        trips,
-        "trips.csv",
-        ColumnMapping(),
-        file_type="csv",
-        language="en",
-        tell=told.append,
+    *steps, result = shared.prediction.steps_of_file(
+        trips, "trips.csv", ColumnMapping(), file_type="csv", language="en"
     )
+    assert steps == ["STEP_READING", "STEP_PRICING", "STEP_WRITING"]
+    assert isinstance(result, PredictedFile)
     (row,) = csv.DictReader(io.StringIO(result.content.decode("utf-8-sig")))
     assert row["doubt"] == sentence("UNSEEN_END_CITY", "en")
-    assert told == ["STEP_READING", "STEP_PRICING", "STEP_WRITING"]

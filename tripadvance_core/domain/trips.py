@@ -183,6 +183,11 @@ class Calendar(Answer):
     days: tuple[CalendarDay, ...]
     usual: UsualRange | None
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Codes of what speaks against any of the prices, each once."""
+        return tuple(dict.fromkeys(c for day in self.days for c in day.priced.doubts))
+
 
 class FurtherField(Value):
     """A further column that the model has learned from.

@@ -1,10 +1,10 @@
 """Prices from MASTER: for one trip, a month, another choice, a whole spreadsheet."""
 
 import calendar
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -212,25 +212,36 @@ class PredictionService:
         )
 
     def predict_file(
+        self, content: bytes, name: str, mapping: ColumnMapping, *, file_type: str
+    ) -> PredictedFile:
+        """Return the file's own columns with price, range and model beside them.
+
+        See ``steps_of_file``; doubts are told in the language of the settings.
+        """
+        *_, result = self.steps_of_file(
+            content, name, mapping, file_type=file_type, language=self._language
+        )
+        return cast(PredictedFile, result)
+
+    def steps_of_file(
         self,
         content: bytes,
         name: str,
         mapping: ColumnMapping,
         *,
         file_type: str,
-        language: Language | None = None,
-        tell: Callable[[str], None] = lambda _step: None,
-    ) -> PredictedFile:
-        """Return the file's own columns with price, range and model beside them.
+        language: Language,
+    ) -> Iterator[str | PredictedFile]:
+        """Predict the prices of a file; give the code of each step as it begins.
+
+        The last that is given is the result.
 
         Parameters
         ----------
         file_type
             ``xlsx`` or ``csv``, the form of the result.
         language
-            That of the doubts; by default that of the settings.
-        tell
-            Is told the code of each step when it begins.
+            In which doubts are told.
 
         Raises
         ------
@@ -238,16 +249,16 @@ class PredictionService:
             When the file cannot be read.
         """
         master = self._throne.reigning()
-        tell("STEP_READING")
+        yield "STEP_READING"
         trips = self._reader.trips(content, name, mapping)
-        tell("STEP_PRICING")
+        yield "STEP_PRICING"
         found = self._priced(master, columns_of(trips.rows()))
         told = _as_frame(found.prices).assign(
-            doubt=_in_words(found, language or self._language), model_id=master.model.id
+            doubt=_in_words(found, language), model_id=master.model.id
         )
-        tell("STEP_WRITING")
+        yield "STEP_WRITING"
         written = self._reader.with_predictions(content, name, mapping, told, file_type)
-        return PredictedFile(written, master.model, trips)
+        yield PredictedFile(written, master.model, trips)
 
     def _price(self, master: Reigning, trips: Sequence[Trip]) -> tuple[PricedTrip, ...]:
         return _priced_trips(*self._asked(master, trips)) if trips else ()
@@ -325,7 +336,22 @@ def _known_further(master: Reigning, told: dict[str, Told]) -> dict[str, Told]:
         if fold(name) not in names:
             known = ", ".join(names.values()) or "–"
             raise Refused("COLUMN_NOT_LEARNED", column=name, known=known)
-    return {names[fold(name)]: value for name, value in told.items()}
+    return {
+        (column := names[fold(name)]): _number(column, value)
+        if column in numbers
+        else value
+        for name, value in told.items()
+    }
+
+
+def _number(column: str, value: Told) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not np.isfinite(number):
+        raise Refused("COLUMN_NEEDS_NUMBER", column=column)
+    return number
 
 
 def _others(
