@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tripadvance_core import formats
+from tripadvance_core.domain.entities import Upload
 from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.messages import LANGUAGES, Language, sentence
 
+_REASONS_OF_LOSS = {"OBJECT_NOT_FOUND", "CHECKSUM_MISMATCH"}
 LANGUAGE_COOKIE = "lang"
 
 _TEMPLATES = Environment(
@@ -50,6 +52,12 @@ class Words:
             for name, value in error.details.items()
         }
         return self.say(error.code, **details)
+
+    def reason_held(self, upload: Upload) -> str:
+        """Say why a file is held."""
+        if upload.reason is None or upload.reason in _REASONS_OF_LOSS:
+            return self.say("WEB_ROWS_LOST")
+        return self.say(upload.reason)
 
     def number(self, value: float) -> str:
         """Write a whole number."""

@@ -14,7 +14,6 @@ from ui.labels import label
 from ui.parts import Confirmation, html
 
 REFUSALS_A_PAGE: Final = 50
-_LOST: Final = {"OBJECT_NOT_FOUND", "CHECKSUM_MISMATCH"}
 _WITHDRAWN_NEVER: Final = (UploadStatus.WITHDRAWN, UploadStatus.CLAIMED)
 
 
@@ -27,21 +26,25 @@ def build(desk: Desk) -> None:
 
     def show(reader: Reader) -> str:
         upload = chosen(reader)
-        check = _read_again(upload)
         run = services.training.run(upload.trained_in) if upload.trained_in else None
         return reader.render(
             "file/detail.html",
             upload=upload,
             run=run,
             models=services.uploads.models_trained_on(upload.id),
-            reason=_reason(reader, upload, check),
             notes=[Note.parse(text) for text in upload.warnings],
-            refused=Page[RefusedRow].of(_refused(check), reader.page, REFUSALS_A_PAGE),
         )
 
-    def _read_again(upload: Upload) -> FileCheck | None:
-        complete = upload.cleaned and upload.rows_kept == upload.rows_total
-        return None if complete else services.uploads.read_again(upload.id)
+    def show_refusals(reader: Reader) -> str:
+        upload = chosen(reader)
+        if upload.cleaned and upload.rows_kept == upload.rows_total:
+            return ""
+        check = services.uploads.read_again(upload.id)
+        return reader.render(
+            "file/refused.html",
+            refusal=reader.words.error(check.refusal) if check.refusal else None,
+            refused=Page[RefusedRow].of(_refused(check), reader.page, REFUSALS_A_PAGE),
+        )
 
     def offer(reader: Reader) -> list[Any]:
         upload = chosen(reader)
@@ -58,7 +61,7 @@ def build(desk: Desk) -> None:
             chosen(reader).id, by=reader.user.email, reason=reason
         )
 
-    place = html("file")
+    place, refusals = html("file"), html("file-refused")
     with gr.Row():
         let_go = gr.Button(label("UI_RELEASE"), visible=False, elem_id="file-release")
         take_out = gr.Button(
@@ -69,19 +72,11 @@ def build(desk: Desk) -> None:
         desk, take_out, "UI_WITHDRAW_SURE", withdraw, Role.ANALYST
     )
     desk.fill(place, show, releasing.done, withdrawing.done)
+    desk.fill(refusals, show_refusals)
     desk.load(offer, [let_go, take_out])
     for confirmation in (releasing, withdrawing):
         desk.on(confirmation.done, offer, None, [let_go, take_out])
 
 
-def _refused(check: FileCheck | None) -> tuple[RefusedRow, ...]:
-    return check.fares.refused if check and check.fares else ()
-
-
-def _reason(reader: Reader, upload: Upload, check: FileCheck | None) -> str | None:
-    """Say why a file does not wait for a night, if it does not."""
-    if check and check.refusal:
-        return reader.words.error(check.refusal)
-    if upload.reason in _LOST:
-        return reader.say("WEB_ROWS_LOST")
-    return reader.say(upload.reason) if upload.reason else None
+def _refused(check: FileCheck) -> tuple[RefusedRow, ...]:
+    return check.fares.refused if check.fares else ()
