@@ -47,8 +47,8 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     UPLOAD: upload.build,
     FILE: file.build,
 }
-_AT_ONCE = 4
-_QUEUED = 64
+_AT_ONCE = 8
+_QUEUED = 1_000
 
 
 def create_app(services: Services) -> FastAPI:
