@@ -27,12 +27,13 @@ from ui.pages import (
     first_admin,
     home,
     login,
+    predict,
     register,
     reset,
     upload,
     users,
 )
-from ui.places import DATA, FILE, HOME, UPLOAD, Place
+from ui.places import DATA, FILE, HOME, PREDICT, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -41,6 +42,7 @@ MAX_FILE = "200mb"
 _STATIC = Path(__file__).parent / "static"
 _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     HOME: home.build,
+    PREDICT: predict.build,
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,

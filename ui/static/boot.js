@@ -26,10 +26,12 @@
     field.select();
   };
 
-  // Every form is sent as JSON; the answer says where to go, or what came of it.
+  // What a form asks for is an address, or it is sent as JSON: then the answer says
+  // where to go, or what came of it.
   document.addEventListener("submit", async (event) => {
-    event.preventDefault();
     const form = event.target;
+    if (form.method === "get") return;
+    event.preventDefault();
     const button = form.querySelector("button");
     button.disabled = true;
     // The token of the one-time link stands behind its #.
