@@ -34,20 +34,19 @@ class Passage:
         body = await body_within(MAX_FORM_BYTES, request)
         await self._app(request.scope, replaying(body, request.receive), send)
 
-    async def event(self, request: Request, user: User, send: Send) -> dict[str, Any]:
-        """Pass an event of a page on to its handler; return the event."""
-        event, body = await self._looked_through(request, user)
-        await self._app(request.scope, replaying(body, request.receive), send)
-        return event
+    async def look_through(
+        self, request: Request, user: User
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return the event that a request holds, and its body, to be passed on then."""
+        body = await body_within(MAX_EVENT_BYTES, request)
+        event = await run_in_threadpool(json_object, body)
+        self._tabs.check(event.get("session_hash"), user)
+        if not await run_in_threadpool(self._has_all_files, event, user):
+            raise Refused("WEB_NOT_FOUND")
+        return event, body
 
-    async def call(self, request: Request, user: User, send: Send) -> None:
-        """Pass the call of a program on; only its address says what it calls.
-
-        Gradio would believe the number of a handler in the body more than the address.
-        """
-        event, body = await self._looked_through(request, user)
-        if event.get("fn_index") is not None:
-            raise Refused("WEB_REQUEST_INVALID")
+    async def event(self, body: bytes, request: Request, send: Send) -> None:
+        """Pass an event on to its handler, once it was looked through."""
         await self._app(request.scope, replaying(body, request.receive), send)
 
     async def upload(self, request: Request, user: User, send: Send) -> None:
@@ -72,16 +71,6 @@ class Passage:
         self._tabs.check(tab, user)
         scope, receive = request.scope, request.receive
         await ending_with(is_signed_in, self._app, scope, receive, send)
-
-    async def _looked_through(
-        self, request: Request, user: User
-    ) -> tuple[dict[str, Any], bytes]:
-        body = await body_within(MAX_EVENT_BYTES, request)
-        event = await run_in_threadpool(json_object, body)
-        self._tabs.check(event.get("session_hash"), user)
-        if not await run_in_threadpool(self._has_all_files, event, user):
-            raise Refused("WEB_NOT_FOUND")
-        return event, body
 
     def _has_all_files(self, event: dict[str, Any], user: User) -> bool:
         return files_may_be_had(

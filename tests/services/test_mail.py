@@ -32,7 +32,7 @@ def authenticate(
     _server: Any, _session: Any, _envelope: Any, mechanism: str, auth: Any
 ) -> AuthResult:
     known = (auth.login, auth.password) == (USER.encode(), SECRET.encode())
-    return AuthResult(success=known, handled=True)
+    return AuthResult(success=known, handled=known)
 
 
 @pytest.fixture
