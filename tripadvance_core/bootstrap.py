@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from tripadvance_core.domain.times import Clock, utc_now
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
+from tripadvance_core.services.administration import Administration
+from tripadvance_core.services.audit import AuditLog
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.experiments import Experiments
+from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
+from tripadvance_core.services.mail import Mailer
 from tripadvance_core.services.night import Night
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.overview import OverviewService
+from tripadvance_core.services.own_account import OwnAccount
 from tripadvance_core.services.panels import Panels
 from tripadvance_core.services.prediction import PredictionService
 from tripadvance_core.services.promotion import Promoter
@@ -36,8 +41,13 @@ class Services:
     clock: Clock
     installation: Installation
     accounts: AccountService
+    own_account: OwnAccount
+    administration: Administration
+    audit: AuditLog
+    mailer: Mailer
     overview: OverviewService
     uploads: UploadService
+    explorer: Explorer
     claims: Claims
     training: TrainingService
     registry: Registry
@@ -80,9 +90,14 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         objects=objects,
         clock=clock,
         installation=installation,
-        accounts=AccountService(database, clock),
+        accounts=AccountService(settings, database, clock),
+        own_account=OwnAccount(database, clock),
+        administration=Administration(database, clock),
+        audit=AuditLog(database, clock),
+        mailer=Mailer(settings),
         overview=OverviewService(night_settings, claims, database, clock),
         uploads=UploadService(settings, database, objects, clock),
+        explorer=Explorer(database, objects),
         claims=claims,
         training=training,
         registry=registry,

@@ -2,19 +2,23 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 
 from tripadvance_core.bootstrap import Services
+from tripadvance_core.domain.users import Role, User
 from tripadvance_core.errors import Corrupted, Refused, TripAdvanceError, Unavailable
-from tripadvance_core.services.accounts import Role, User
+from tripadvance_core.messages import Language
 from ui.rendering import Words, chosen_language, render
 
 _LOG = logging.getLogger(__name__)
+# Private, else a handler is an API endpoint of its own.
+_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 _LOST = {"NOT_FOUND", "OBJECT_NOT_FOUND"}
 """What storage says when something is gone that another document names."""
 
@@ -27,6 +31,11 @@ class Reader:
     words: Words
     query: Mapping[str, str]
 
+    @property
+    def language(self) -> Language:
+        """The language of what is shown."""
+        return self.words.language
+
     def say(self, code: str, **details: Any) -> str:
         """Return a sentence of the catalogue."""
         return self.words.say(code, **details)
@@ -34,6 +43,21 @@ class Reader:
     def render(self, template: str, **context: Any) -> str:
         """Fill in a template; every value is escaped."""
         return render(template, self.words, reader=self, **context)
+
+    @property
+    def page(self) -> int:
+        """The page of a list that the address asks for, the first by default."""
+        asked = self.query.get("page", "")
+        return int(asked) if asked.isascii() and asked.isdigit() else 1
+
+    def address(self, **changes: Any) -> str:
+        """Return the address of the same page with some of its query changed."""
+        asked = {k: v for k, v in self.query.items() if not k.startswith("__")}
+        return "?" + urlencode({**asked, **changes})
+
+    def address_of_page(self, number: int) -> str:
+        """Return the address of another page of the same list."""
+        return self.address(page=number)
 
     def may(self, least: str) -> bool:
         """Tell whether the reader has that role, or one above it."""
@@ -66,9 +90,21 @@ class Desk:
         A ``TripAdvanceError`` becomes its sentence in the reader's language; any other
         error is logged and told as a fault of ours. ``act`` may be a generator.
         """
-        # Private, else a handler is an API endpoint of its own.
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
-        return event(self._handler(act, least), inputs, outputs, **quiet | options)
+        return event(self._handler(act, least), inputs, outputs, **_QUIET | options)
+
+    def on_any(
+        self,
+        events: Sequence[Any],
+        act: Act,
+        inputs: Any = None,
+        outputs: Any = None,
+        *,
+        least: Role = Role.VIEWER,
+        **options: Any,
+    ) -> None:
+        """Call ``act`` on any of several events; see ``on``."""
+        handler = self._handler(act, least)
+        gr.on(events, handler, inputs, outputs, **_QUIET | options)
 
     def load(self, act: Act, outputs: Any, **options: Any) -> Any:
         """Call ``act`` whenever the page is opened."""
@@ -87,14 +123,8 @@ class Desk:
                 words = self._words(request)
                 return render("failure.html", words, message=_told(error, words))
 
-        gr.on(
-            [self._pages.load, *events],
-            rendered,
-            inputs,
-            place,
-            api_visibility="private",
-            show_progress="hidden",
-        )
+        for event in (self._pages.load, *events):
+            event(rendered, inputs, place, **_QUIET)
 
     def reader(self, request: gr.Request) -> Reader:
         """Return who sends a request.
@@ -150,7 +180,7 @@ def _told(error: Exception, words: Words) -> str:
         _LOG.error("%s", error)
         return words.say("WEB_UNAVAILABLE")
     if isinstance(error, TripAdvanceError) and not _is_fault(error):
-        return error.sentence(words.language)
+        return words.error(error)
     _LOG.error("A handler failed", exc_info=error)
     return words.say("WEB_BROKEN")
 

@@ -146,11 +146,11 @@ def test_past_runs_are_paged_newest_first(open_house: Any) -> None:
     ordered(house)
     runs = house.services.runs
     first, last = runs.page(1, 2), runs.page(2, 2)
-    assert [told.run.number for told in first.reports] == [3, 2]
-    assert [told.run.number for told in last.reports] == [1]
-    assert (first.pages, runs.page(99, 2)) == (2, last)
-    assert [upload.name for upload in first.reports[0].uploads] == ["fares-3.csv"]
-    assert first.reports[0].model.number == 3
+    assert [told.run.number for told in first.items] == [3, 2]
+    assert [told.run.number for told in last.items] == [1]
+    assert (first.last, runs.page(99, 2)) == (2, last)
+    assert [upload.name for upload in first.items[0].uploads] == ["fares-3.csv"]
+    assert first.items[0].model.number == 3
 
 
 def test_report_of_an_unknown_run_is_not_found(house: Any) -> None:

@@ -12,7 +12,7 @@ from tripadvance_core.domain.entities import (
 from tripadvance_core.errors import NotFound
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.storage.repository import Page, Repositories
 
 STEPS = ("preprocess", "train", "save", "promote")
 
@@ -49,15 +49,6 @@ class RunReport:
     uploads: Sequence[Upload]
 
 
-@dataclass(frozen=True)
-class RunPage:
-    """A page of the runs that have begun, newest first; pages count from 1."""
-
-    reports: Sequence[RunReport]
-    page: int
-    pages: int
-
-
 class Runs:
     """Reads the runs; changes nothing."""
 
@@ -72,17 +63,13 @@ class Runs:
         told = [RunUnderWay(run, self._claims.is_alive(run)) for run in runs]
         return sorted(told, key=lambda each: not each.alive)
 
-    def page(self, page: int, size: int) -> RunPage:
-        """Return a page; beyond the last one, the last."""
-        begun = {"number": {"$gt": 0}}
-        pages = max(1, -(-self._store.runs.count(begun) // size))
-        page = min(max(1, page), pages)
-        newest = self._store.runs.select(
-            begun, order=[("number", -1)], limit=page * size
+    def page(self, number: int, size: int) -> Page[RunReport]:
+        """Return a page of the runs that have begun, newest first."""
+        runs = self._store.runs.page(
+            number, size, {"number": {"$gt": 0}}, order=[("number", -1)]
         )
-        return RunPage(
-            [self._report(run) for run in newest[(page - 1) * size :]], page, pages
-        )
+        reports = tuple(self._report(run) for run in runs.items)
+        return Page(reports, runs.number, runs.last, runs.total)
 
     def report(self, number: int) -> RunReport:
         """Return the report of a run by its number.
