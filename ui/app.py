@@ -12,14 +12,26 @@ from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError
+from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import answer_to_error
 from ui.desk import Desk
 from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
 from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
-from ui.pages import data, file, files, first_admin, home, login, upload
-from ui.places import DATA, FILE, HOME, UPLOAD, Place
+from ui.pages import (
+    data,
+    file,
+    files,
+    first_admin,
+    home,
+    login,
+    night,
+    train,
+    training,
+    upload,
+)
+from ui.places import DATA, FILE, HOME, NIGHT, TRAIN, TRAINING, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -31,12 +43,15 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,
+    TRAINING: training.build,
+    TRAIN: train.build,
+    NIGHT: night.build,
 }
 _AT_ONCE = 4
 _QUEUED = 64
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     """Return the application; the caller runs it with one worker.
 
     Gradio keeps its queue in the process, so two workers would not find each other's
@@ -44,7 +59,7 @@ def create_app(services: Services) -> FastAPI:
     """
     folder = gradio_folder(services.settings)
     owners = Owners(folder)
-    pages = _pages(services)
+    pages = _pages(services, scheduler)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -81,10 +96,10 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-def _pages(services: Services) -> gr.Blocks:
+def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
     """Return all pages of Gradio's; each has an address and loads only its own."""
     pages = gr.Blocks(title="TripAdvance", analytics_enabled=False)
-    desk = Desk(services, pages)
+    desk = Desk(services, scheduler, pages)
     with pages:
         _BUILDERS[HOME](desk)
     for place, build in _BUILDERS.items():

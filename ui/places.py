@@ -35,11 +35,13 @@ MODELS: Final = Place("/models", "UI_MODELS")
 PREDICT: Final = Place("/predict", "UI_PREDICT")
 UPLOAD: Final = Place("/upload", "UI_UPLOAD", Role.ANALYST, under="/data")
 FILE: Final = Place("/file", "UI_FILE", under="/data")
+TRAIN: Final = Place("/train", "UI_TRAIN", Role.ANALYST, under="/training")
+NIGHT: Final = Place("/night", "UI_NIGHT", under="/training")
 
 MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
 """What the menu lists."""
 
-PLACES: Final = (*MENU, UPLOAD, FILE)
+PLACES: Final = (*MENU, UPLOAD, FILE, TRAIN, NIGHT)
 """Every page of Gradio's."""
 
 

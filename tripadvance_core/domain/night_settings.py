@@ -1,8 +1,11 @@
 """What a night follows, as it may be changed from one night to the next."""
 
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim
 from pydantic import BaseModel, ConfigDict
 
 from tripadvance_core.domain.window import Window
@@ -52,3 +55,12 @@ class NightSettings(BaseModel):
     def window(self) -> Window:
         """The hours in which a night may work."""
         return Window(self.window_start, self.window_end, ZoneInfo(self.time_zone))
+
+    def starts_after(self, moment: datetime, count: int) -> list[datetime]:
+        """Return the next moments, in UTC, at which a night is started.
+
+        Outside the window nothing comes of it: see ``window``.
+        """
+        local = moment.astimezone(ZoneInfo(self.time_zone))
+        starts = islice(CronSim(self.cron, local), count)
+        return [start.astimezone(UTC) for start in starts]
