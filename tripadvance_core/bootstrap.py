@@ -20,6 +20,7 @@ from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.overview import OverviewService
 from tripadvance_core.services.own_account import OwnAccount
 from tripadvance_core.services.panels import Panels
+from tripadvance_core.services.past_fares import PastFareSamples
 from tripadvance_core.services.prediction import PredictionService
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
@@ -109,7 +110,9 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         night_settings=night_settings,
         experiments=Experiments(night_settings, database, clock),
         runs=Runs(database, claims),
-        prediction=PredictionService(settings, registry, clock),
+        prediction=PredictionService(
+            settings, registry, PastFareSamples(database, objects), clock
+        ),
     )
 
 

@@ -20,6 +20,8 @@ from ui.files import Owners, gradio_folder, sweeping
 from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
 from ui.pages import (
+    account,
+    audit,
     data,
     file,
     files,
@@ -27,11 +29,15 @@ from ui.pages import (
     home,
     login,
     night,
+    predict,
+    register,
+    reset,
     train,
     training,
     upload,
+    users,
 )
-from ui.places import DATA, FILE, HOME, NIGHT, TRAIN, TRAINING, UPLOAD, Place
+from ui.places import DATA, FILE, HOME, NIGHT, PREDICT, TRAIN, TRAINING, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -40,6 +46,7 @@ MAX_FILE = "200mb"
 _STATIC = Path(__file__).parent / "static"
 _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     HOME: home.build,
+    PREDICT: predict.build,
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,
@@ -73,9 +80,8 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    app.include_router(login.routes(services))
-    app.include_router(first_admin.routes(services))
-    app.include_router(files.routes(services))
+    for page in (login, first_admin, register, reset, account, users, audit, files):
+        app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,

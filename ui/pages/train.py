@@ -16,7 +16,7 @@ from ui.parts import html
 from ui.places import TRAINING
 
 FILES_OFFERED: Final = 500
-_THEN_WATCH: Final = f"() => {{ location.assign('{TRAINING.path}') }}"
+_THEN_WATCH: Final = f"() => {{ setTimeout(() => location.assign('{TRAINING.path}')) }}"
 
 
 def build(desk: Desk) -> None:

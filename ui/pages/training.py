@@ -14,7 +14,7 @@ from ui.places import TRAINING
 
 RUNS_A_PAGE: Final = 20
 WATCH_SECONDS: Final = 2
-_THEN_BACK: Final = f"() => {{ location.assign('{TRAINING.path}') }}"
+_THEN_BACK: Final = f"() => {{ setTimeout(() => location.assign('{TRAINING.path}')) }}"
 
 
 def build(desk: Desk) -> None:
