@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError
+from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import answer_to_error
 from ui.desk import Desk
 from ui.document import OwnDocument
@@ -27,13 +28,16 @@ from ui.pages import (
     first_admin,
     home,
     login,
+    night,
     predict,
     register,
     reset,
+    train,
+    training,
     upload,
     users,
 )
-from ui.places import DATA, FILE, HOME, PREDICT, UPLOAD, Place
+from ui.places import DATA, FILE, HOME, NIGHT, PREDICT, TRAIN, TRAINING, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -46,12 +50,15 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,
+    TRAINING: training.build,
+    TRAIN: train.build,
+    NIGHT: night.build,
 }
 _AT_ONCE = 8
 _QUEUED = 1_000
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     """Return the application; the caller runs it with one worker.
 
     Gradio keeps its queue in the process, so two workers would not find each other's
@@ -59,7 +66,7 @@ def create_app(services: Services) -> FastAPI:
     """
     folder = gradio_folder(services.settings)
     owners = Owners(folder)
-    pages = _pages(services)
+    pages = _pages(services, scheduler)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -95,10 +102,10 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-def _pages(services: Services) -> gr.Blocks:
+def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
     """Return all pages of Gradio's; each has an address and loads only its own."""
     pages = gr.Blocks(title="TripAdvance", analytics_enabled=False)
-    desk = Desk(services, pages)
+    desk = Desk(services, scheduler, pages)
     with pages:
         _BUILDERS[HOME](desk)
     for place, build in _BUILDERS.items():

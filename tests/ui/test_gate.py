@@ -53,6 +53,7 @@ NEEDED_BY_THE_PAGE = {
 # Run apart, for importing Gradio warns and the tests hold every warning an error.
 LIST_ROUTES = """
 import json, re
+from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.settings import load_settings
 from ui.app import create_app
@@ -67,7 +68,7 @@ def routes(router, prefix=""):
             yield from ((method, re.sub(r"{[^}]*}", "x", path)) for method in methods)
 
 with opened_services(load_settings()) as services:
-    print(json.dumps(sorted(routes(create_app(services)))))
+    print(json.dumps(sorted(routes(create_app(services, PrefectScheduler())))))
 """
 
 
