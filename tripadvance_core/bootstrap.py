@@ -10,6 +10,7 @@ from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.installation import Installation
+from tripadvance_core.services.metrics import ModelMetrics
 from tripadvance_core.services.night import Night
 from tripadvance_core.services.overview import OverviewService
 from tripadvance_core.services.panels import Panels
@@ -40,6 +41,7 @@ class Services:
     registry: Registry
     promoter: Promoter
     cards: Cards
+    metrics: ModelMetrics
     night: Night
     prediction: PredictionService
 
@@ -79,6 +81,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         registry=registry,
         promoter=promoter,
         cards=Cards(registry, objects),
+        metrics=ModelMetrics(registry, objects, promoter),
         night=Night(settings, database, claims, training, registry, clock),
         prediction=PredictionService(settings, registry, clock),
     )

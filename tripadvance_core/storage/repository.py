@@ -20,13 +20,14 @@ from tripadvance_core.errors import NotFound
 from tripadvance_core.storage.database import Database, Order, Where
 
 E = TypeVar("E", bound=Entity)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Page(Generic[E]):
-    """Some of many entities: which page it is, of how many, of how many entities."""
+class Page(Generic[T]):
+    """Some of many things: which page it is, of how many, of how many things."""
 
-    items: tuple[E, ...]
+    items: tuple[T, ...]
     number: int
     last: int
     total: int
