@@ -42,9 +42,9 @@ class Words:
         """Return a sentence of the catalogue."""
         return sentence(code, self.language, **details)
 
-    def number(self, value: float) -> str:
-        """Write a whole number."""
-        return formats.number(value, self.language)
+    def number(self, value: float, decimals: int = 0) -> str:
+        """Write a number with a fixed count of decimals."""
+        return formats.number(value, self.language, decimals)
 
     def percent(self, share: float) -> str:
         """Write a share, of which 1 is the whole."""
@@ -57,6 +57,10 @@ class Words:
     def money(self, amount: float, currency: str) -> str:
         """Write an amount of a currency."""
         return formats.money(amount, currency, self.language)
+
+    def day(self, day: dt.date) -> str:
+        """Write a calendar day."""
+        return formats.date(day, self.language)
 
     def moment(self, moment: dt.datetime) -> str:
         """Write a moment to the minute."""

@@ -30,6 +30,7 @@ from tripadvance_core.errors import (
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.proving import answers, prove_in_child
+from tripadvance_core.messages import Language, sentence
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file
 from tripadvance_core.storage.repository import Page, Repositories
@@ -37,6 +38,8 @@ from tripadvance_core.storage.repository import Page, Repositories
 MASTER = "MASTER"
 NIGHT = "night"
 """Who moves MASTER when nobody asked by hand."""
+SWITCH_FAILED = "SWITCH_FAILED"
+"""Why the former MASTER is put back when the new one gives no price."""
 
 
 @dataclass(frozen=True)
@@ -343,7 +346,7 @@ class Registry:
         back = former.model_copy(
             update={
                 "version": failed.version + 1,
-                "reason": "SWITCH_FAILED",
+                "reason": SWITCH_FAILED,
                 "at": self._now_after(failed),
             }
         )
@@ -387,6 +390,14 @@ class Registry:
         if seal is not None and not hmac.compare_digest(seal, model.seal or ""):
             raise Corrupted("SEAL_BROKEN", model=model.id)
         return self.load_files(model.id, model.files)
+
+
+def reason_of(switch: Promotion, language: Language) -> str:
+    """Return why MASTER moved: what a person wrote, or what the night's code says."""
+    by_rule = switch.by == NIGHT and switch.decision_id is not None
+    if by_rule or switch.reason == SWITCH_FAILED:
+        return sentence(switch.reason, language)
+    return switch.reason
 
 
 def _require(reason: str) -> None:
