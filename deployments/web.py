@@ -8,6 +8,7 @@ import uvicorn
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.settings import Settings, load_settings
+from ui.files import gradio_folder
 
 GRACE_SECONDS = 2
 """How long unfinished requests may go on after SIGTERM."""
@@ -39,7 +40,7 @@ def _serve(settings: Settings) -> None:
 def _prepare_gradio(settings: Settings) -> None:
     """Keep Gradio's files in the data folder, and Gradio from calling anybody."""
     os.environ |= {
-        "GRADIO_TEMP_DIR": str(settings.data_dir / "gradio"),
+        "GRADIO_TEMP_DIR": str(gradio_folder(settings)),
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_OFFLINE": "1",
     }

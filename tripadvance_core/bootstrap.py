@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from tripadvance_core.domain.times import Clock, utc_now
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
+from tripadvance_core.services.administration import Administration
+from tripadvance_core.services.audit import AuditLog
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
+from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
+<<<<<<< HEAD
 from tripadvance_core.services.metrics import ModelMetrics
+=======
+from tripadvance_core.services.mail import Mailer
+>>>>>>> main
 from tripadvance_core.services.night import Night
 from tripadvance_core.services.overview import OverviewService
+from tripadvance_core.services.own_account import OwnAccount
 from tripadvance_core.services.panels import Panels
 from tripadvance_core.services.prediction import PredictionService
 from tripadvance_core.services.promotion import Promoter
@@ -34,8 +42,13 @@ class Services:
     clock: Clock
     installation: Installation
     accounts: AccountService
+    own_account: OwnAccount
+    administration: Administration
+    audit: AuditLog
+    mailer: Mailer
     overview: OverviewService
     uploads: UploadService
+    explorer: Explorer
     claims: Claims
     training: TrainingService
     registry: Registry
@@ -73,9 +86,14 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         objects=objects,
         clock=clock,
         installation=installation,
-        accounts=AccountService(database, clock),
+        accounts=AccountService(settings, database, clock),
+        own_account=OwnAccount(database, clock),
+        administration=Administration(database, clock),
+        audit=AuditLog(database, clock),
+        mailer=Mailer(settings),
         overview=OverviewService(settings, database, clock),
         uploads=UploadService(settings, database, objects, clock),
+        explorer=Explorer(database, objects),
         claims=claims,
         training=training,
         registry=registry,

@@ -70,6 +70,15 @@ def date(day: dt.date, language: Language) -> str:
     return format_date(day, _DATE[language], _LOCALES[language])
 
 
+def month(day: dt.date, language: Language) -> str:
+    """Write the month of a day.
+
+    >>> month(dt.date(2026, 3, 25), "pt-BR")
+    'mar. 2026'
+    """
+    return format_date(day, "MMM yyyy", _LOCALES[language])
+
+
 def datetime(moment: dt.datetime, zone: ZoneInfo, language: Language) -> str:
     """Write an aware moment to the minute, as the clocks of ``zone`` show it.
 

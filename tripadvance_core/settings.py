@@ -125,6 +125,17 @@ class Settings(BaseSettings):
     s3_prefix: str = "tripadvance"
     s3_endpoint_url: str | None = None
 
+    # Who may come in
+    registration: Literal["invite", "open"] = "invite"
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_sender: str | None = None
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
+    mcp: bool = False
+
     # The servers
     host: str = "127.0.0.1"
     web_port: int = Field(default=7860, ge=1, le=65_535)
@@ -139,6 +150,16 @@ class Settings(BaseSettings):
     def web_url(self) -> str:
         """Where the web app answers."""
         return f"http://{self.host}:{self.web_port}"
+
+    @property
+    def address_for_people(self) -> str:
+        """Where people reach the web app, as e-mails name it."""
+        return self.public_url or self.web_url
+
+    @property
+    def mail_sender(self) -> str:
+        """Who e-mails are from."""
+        return self.smtp_sender or self.smtp_user or f"tripadvance@{self.host}"
 
     @property
     def prefect_url(self) -> str:

@@ -12,17 +12,26 @@ from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError
+from ui.answers import answer_to_error
 from ui.desk import Desk
 from ui.document import OwnDocument
+from ui.files import Owners, gradio_folder, sweeping
+from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
-from ui.pages import first_admin, home, login
-from ui.places import HOME, Place
+from ui.pages import data, file, files, first_admin, home, login, upload
+from ui.places import DATA, FILE, HOME, UPLOAD, Place
 from ui.rendering import chosen_language
-from ui.security import PUBLIC_FOLDER, Gate, answer_to_error
+from ui.security import Gate
 from ui.theme import theme
 
+MAX_FILE = "200mb"
 _STATIC = Path(__file__).parent / "static"
-_BUILDERS: dict[Place, Callable[[Desk], None]] = {HOME: home.build}
+_BUILDERS: dict[Place, Callable[[Desk], None]] = {
+    HOME: home.build,
+    DATA: data.build,
+    UPLOAD: upload.build,
+    FILE: file.build,
+}
 _AT_ONCE = 4
 _QUEUED = 64
 
@@ -33,9 +42,17 @@ def create_app(services: Services) -> FastAPI:
     Gradio keeps its queue in the process, so two workers would not find each other's
     events.
     """
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    folder = gradio_folder(services.settings)
+    owners = Owners(folder)
+    pages = _pages(services)
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=sweeping(folder, owners),
+    )
     _answer_errors(app, services)
-    _add_middleware(app, services)
+    _add_middleware(app, services, owners, _timers(pages))
 
     @app.get("/healthz")
     def health() -> dict[str, bool]:
@@ -43,12 +60,14 @@ def create_app(services: Services) -> FastAPI:
 
     app.include_router(login.routes(services))
     app.include_router(first_admin.routes(services))
+    app.include_router(files.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,
-        _pages(services),
+        pages,
         HOME.path,
         auth_dependency=lambda request: request.state.user.email,
+        max_file_size=MAX_FILE,
         theme=theme(),
         i18n=labels(),
         footer_links=[],
@@ -76,7 +95,9 @@ def _pages(services: Services) -> gr.Blocks:
     return pages
 
 
-def _add_middleware(app: FastAPI, services: Services) -> None:
+def _add_middleware(
+    app: FastAPI, services: Services, owners: Owners, timers: frozenset[int]
+) -> None:
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
     app.add_middleware(CORSMiddleware, allow_origins=[])
@@ -85,7 +106,14 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
         default_language=services.settings.language,
         zone=services.settings.zone,
     )
-    app.add_middleware(Gate, services=services)
+    app.add_middleware(Gate, services=services, owners=owners, timers=timers)
+
+
+def _timers(pages: gr.Blocks) -> frozenset[int]:
+    """Return the ids of the components that act without anybody's doing."""
+    return frozenset(
+        number for number, part in pages.blocks.items() if isinstance(part, gr.Timer)
+    )
 
 
 def _answer_errors(app: FastAPI, services: Services) -> None:

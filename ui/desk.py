@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,14 @@ from urllib.parse import urlencode
 import gradio as gr
 
 from tripadvance_core.bootstrap import Services
+from tripadvance_core.domain.users import Role, User
 from tripadvance_core.errors import Corrupted, Refused, TripAdvanceError, Unavailable
-from tripadvance_core.services.accounts import Role, User
+from tripadvance_core.messages import Language
 from ui.rendering import Words, chosen_language, render
 
 _LOG = logging.getLogger(__name__)
+# Private, else a handler is an API endpoint of its own.
+_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 _LOST = {"NOT_FOUND", "OBJECT_NOT_FOUND"}
 """What storage says when something is gone that another document names."""
 
@@ -27,6 +30,11 @@ class Reader:
     user: User
     words: Words
     query: Mapping[str, str]
+
+    @property
+    def language(self) -> Language:
+        """The language of what is shown."""
+        return self.words.language
 
     def say(self, code: str, **details: Any) -> str:
         """Return a sentence of the catalogue."""
@@ -86,9 +94,21 @@ class Desk:
         A ``TripAdvanceError`` becomes its sentence in the reader's language; any other
         error is logged and told as a fault of ours. ``act`` may be a generator.
         """
-        # Private, else a handler is an API endpoint of its own.
-        quiet = {"api_visibility": "private", "show_progress": "hidden"}
-        return event(self._handler(act, least), inputs, outputs, **quiet | options)
+        return event(self._handler(act, least), inputs, outputs, **_QUIET | options)
+
+    def on_any(
+        self,
+        events: Sequence[Any],
+        act: Act,
+        inputs: Any = None,
+        outputs: Any = None,
+        *,
+        least: Role = Role.VIEWER,
+        **options: Any,
+    ) -> None:
+        """Call ``act`` on any of several events; see ``on``."""
+        handler = self._handler(act, least)
+        gr.on(events, handler, inputs, outputs, **_QUIET | options)
 
     def load(self, act: Act, outputs: Any, **options: Any) -> Any:
         """Call ``act`` whenever the page is opened."""
@@ -107,14 +127,8 @@ class Desk:
                 words = self._words(request)
                 return render("failure.html", words, message=_told(error, words))
 
-        gr.on(
-            [self._pages.load, *events],
-            rendered,
-            inputs,
-            place,
-            api_visibility="private",
-            show_progress="hidden",
-        )
+        for event in (self._pages.load, *events):
+            event(rendered, inputs, place, **_QUIET)
 
     def reader(self, request: gr.Request) -> Reader:
         """Return who sends a request.
@@ -170,7 +184,7 @@ def _told(error: Exception, words: Words) -> str:
         _LOG.error("%s", error)
         return words.say("WEB_UNAVAILABLE")
     if isinstance(error, TripAdvanceError) and not _is_fault(error):
-        return error.sentence(words.language)
+        return words.error(error)
     _LOG.error("A handler failed", exc_info=error)
     return words.say("WEB_BROKEN")
 

@@ -37,7 +37,8 @@ class OwnDocument:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request as an ASGI application."""
-        if scope["type"] != "http" or place_at(scope["path"]) is None:
+        place = place_at(scope["path"]) if scope["type"] == "http" else None
+        if place is None:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
@@ -48,7 +49,7 @@ class OwnDocument:
             words,
             user=request.state.user,
             menu=MENU,
-            here=scope["path"],
+            here=place.marked,
         )
         await self._app(_uncompressed(scope), receive, _rewriting(send, language, bar))
 

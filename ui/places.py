@@ -3,17 +3,29 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tripadvance_core.services.accounts import Role
+from tripadvance_core.domain.users import Role
 
 
 @dataclass(frozen=True)
 class Place:
-    """One page; ``title`` is a code of the catalogue, ``least`` the least role."""
+    """One page; ``title`` is a code of the catalogue, ``least`` the least role.
+
+    ``under`` is the path of the page that the menu marks while this one is open.
+    """
 
     path: str
     title: str
     least: Role = Role.VIEWER
+    under: str | None = None
 
+    @property
+    def marked(self) -> str:
+        """The path that the menu marks."""
+        return self.under or self.path
+
+
+LOGIN_PAGE: Final = "/login/"
+FIRST_ADMIN_PAGE: Final = "/first-admin/"
 
 HOME: Final = Place("/", "UI_HOME")
 DATA: Final = Place("/data", "UI_DATA")
@@ -21,11 +33,32 @@ TRAINING: Final = Place("/training", "UI_TRAINING")
 METRICS: Final = Place("/metrics", "UI_METRICS")
 MODELS: Final = Place("/models", "UI_MODELS")
 PREDICT: Final = Place("/predict", "UI_PREDICT")
+UPLOAD: Final = Place("/upload", "UI_UPLOAD", Role.ANALYST, under="/data")
+FILE: Final = Place("/file", "UI_FILE", under="/data")
 
 MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
-"""Gradio's pages, as the menu lists them."""
+"""What the menu lists."""
+
+PLACES: Final = (*MENU, UPLOAD, FILE)
+"""Every page of Gradio's."""
 
 
 def place_at(path: str) -> Place | None:
     """Return the page of Gradio's that stands there, if any."""
-    return next((place for place in MENU if place.path == path), None)
+    return next((place for place in PLACES if place.path == path), None)
+
+
+def place_over(path: str) -> Place | None:
+    """Return the page that stands there, or under whose address ``path`` lies.
+
+    What the forms of a page are sent to, and what it has to download, lies there.
+    """
+    return next(
+        (
+            place
+            for place in PLACES
+            if path == place.path
+            or (place is not HOME and path.startswith(f"{place.path}/"))
+        ),
+        None,
+    )

@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tripadvance_core import formats
+from tripadvance_core.domain.entities import Upload
+from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.messages import LANGUAGES, Language, sentence
 
+_REASONS_OF_LOSS = {"OBJECT_NOT_FOUND", "CHECKSUM_MISMATCH"}
 LANGUAGE_COOKIE = "lang"
 
 _TEMPLATES = Environment(
@@ -42,6 +45,20 @@ class Words:
         """Return a sentence of the catalogue."""
         return sentence(code, self.language, **details)
 
+    def error(self, error: TripAdvanceError) -> str:
+        """Say what went wrong, its moments in the reader's time zone."""
+        details = {
+            name: self.moment(value) if isinstance(value, dt.datetime) else value
+            for name, value in error.details.items()
+        }
+        return self.say(error.code, **details)
+
+    def reason_held(self, upload: Upload) -> str:
+        """Say why a file is held."""
+        if upload.reason is None or upload.reason in _REASONS_OF_LOSS:
+            return self.say("WEB_ROWS_LOST")
+        return self.say(upload.reason)
+
     def number(self, value: float, decimals: int = 0) -> str:
         """Write a number with a fixed count of decimals."""
         return formats.number(value, self.language, decimals)
@@ -57,6 +74,10 @@ class Words:
     def money(self, amount: float, currency: str) -> str:
         """Write an amount of a currency."""
         return formats.money(amount, currency, self.language)
+
+    def month(self, day: dt.date) -> str:
+        """Write the month of a day."""
+        return formats.month(day, self.language)
 
     def day(self, day: dt.date) -> str:
         """Write a calendar day."""

@@ -34,7 +34,9 @@ from tripadvance_core.domain.promotion import (
     PromotionPolicy,
 )
 from tripadvance_core.domain.times import utc_now
-from tripadvance_core.services.accounts import AccountService, User
+from tripadvance_core.domain.users import User
+from tripadvance_core.services.accounts import AccountService
+from tripadvance_core.settings import load_settings
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.storage.sqlite import SqliteDatabase
 
@@ -84,6 +86,7 @@ def served(data_dir: Path) -> Iterator[Site]:
         "TRIPADVANCE_WEB_PORT": str(port),
     }
     url = f"http://127.0.0.1:{port}"
+    settings = load_settings(data_dir)
     database = SqliteDatabase(data_dir / "tripadvance.db")
     with (data_dir / "web.log").open("wb") as log:
         process = subprocess.Popen(
@@ -94,7 +97,9 @@ def served(data_dir: Path) -> Iterator[Site]:
         )
         try:
             wait_until_it_answers(url, process, data_dir / "web.log")
-            yield Site(url, database, AccountService(database, utc_now), process)
+            yield Site(
+                url, database, AccountService(settings, database, utc_now), process
+            )
         finally:
             process.terminate()
             process.wait(30)

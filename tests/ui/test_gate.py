@@ -34,6 +34,11 @@ NEEDED_BY_THE_PAGE = {
     ("GET", "/static/x"),
     ("POST", "/gradio_api/queue/join"),
     ("GET", "/gradio_api/queue/data"),
+    ("GET", "/gradio_api/heartbeat/x"),
+    ("POST", "/gradio_api/cancel"),
+    ("POST", "/gradio_api/reset"),
+    ("POST", "/gradio_api/upload"),
+    ("GET", "/gradio_api/upload_progress"),
 }
 # Run apart, for importing Gradio warns and the tests hold every warning an error.
 LIST_ROUTES = """
@@ -175,9 +180,10 @@ def test_page_is_served_to_its_user(ana: httpx.Client) -> None:
     assert page.text.index("/public/boot.js") < page.text.index("gradio_config")
 
 
-def test_upload_is_refused(ana: httpx.Client) -> None:
+def test_upload_is_taken_and_given_back_to_its_owner(ana: httpx.Client) -> None:
     answer = ana.post("/gradio_api/upload", files={"files": ("a.csv", b"a,b")})
-    assert answer.status_code == 404
+    (path,) = answer.json()
+    assert ana.get(f"/gradio_api/file={path}").content == b"a,b"
 
 
 def test_sign_out_ends_the_session_on_the_server(ana: httpx.Client) -> None:

@@ -16,6 +16,11 @@ _INDEXES = (
     ("shadows", ("rival_id", "open")),
     ("login_attempts", ("account",)),
     ("login_attempts", ("address",)),
+    ("sessions", ("user_id",)),
+    ("api_tokens", ("digest",)),
+    ("api_tokens", ("user_id",)),
+    ("audit_log", ("at",)),
+    ("audit_log", ("user_id",)),
 )
 _UNIQUE_INDEXES = (("users", ("email",)),)
 

@@ -1,6 +1,6 @@
 """Entities kept in a database: one repository a collection."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -25,12 +25,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Some of many things: which page it is, of how many, of how many things."""
+    """Some of many things: which page it is, of how many pages, of how many things."""
 
     items: tuple[T, ...]
     number: int
     last: int
     total: int
+
+    @classmethod
+    def of(cls, everything: Sequence[T], number: int, size: int) -> "Page[T]":
+        """Return one page of what is all at hand; pages count from 1."""
+        number, last = _page_within(number, size, len(everything))
+        shown = everything[(number - 1) * size : number * size]
+        return cls(tuple(shown), number, last, len(everything))
+
+
+def _page_within(number: int, size: int, total: int) -> tuple[int, int]:
+    """Return the page that there is next to the one asked for, and the last one."""
+    last = max(1, -(-total // size))
+    return min(max(number, 1), last), last
 
 
 class Repository(Generic[E]):
@@ -80,8 +93,7 @@ class Repository(Generic[E]):
     ) -> Page[E]:
         """Return one page of the entities that match; pages count from 1."""
         total = self.count(where)
-        last = max(1, -(-total // size))
-        number = min(max(number, 1), last)
+        number, last = _page_within(number, size, total)
         shown = self.select(where, order=order, skip=(number - 1) * size, limit=size)
         return Page(tuple(shown), number, last, total)
 

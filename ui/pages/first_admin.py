@@ -10,10 +10,10 @@ from pydantic import BaseModel
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused
-from tripadvance_core.services.accounts import MIN_PASSWORD_LENGTH
-from ui.places import HOME
+from tripadvance_core.services.passwords import MIN_PASSWORD_LENGTH
+from ui.answers import signed_in
+from ui.places import FIRST_ADMIN_PAGE, HOME
 from ui.rendering import Words, chosen_language, render
-from ui.security import FIRST_ADMIN_PAGE, signed_in
 
 
 class FirstAdmin(BaseModel):

@@ -5,10 +5,11 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
 
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.services.accounts import MAX_EMAIL_LENGTH, MAX_PASSWORD_LENGTH
-from ui.places import HOME
+from tripadvance_core.services.passwords import MAX_PASSWORD_LENGTH
+from tripadvance_core.services.people import MAX_EMAIL_LENGTH
+from ui.answers import SESSION_COOKIE, signed_in
+from ui.places import HOME, LOGIN_PAGE
 from ui.rendering import Words, chosen_language, render
-from ui.security import LOGIN_PAGE, SESSION_COOKIE, signed_in
 
 
 class SignIn(BaseModel):
