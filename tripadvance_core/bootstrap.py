@@ -13,11 +13,8 @@ from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
-<<<<<<< HEAD
-from tripadvance_core.services.metrics import ModelMetrics
-=======
 from tripadvance_core.services.mail import Mailer
->>>>>>> main
+from tripadvance_core.services.metrics import ModelMetrics
 from tripadvance_core.services.night import Night
 from tripadvance_core.services.overview import OverviewService
 from tripadvance_core.services.own_account import OwnAccount

@@ -18,8 +18,8 @@ from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
 from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
-from ui.pages import data, file, files, first_admin, home, login, upload
-from ui.places import DATA, FILE, HOME, UPLOAD, Place
+from ui.pages import data, file, files, first_admin, home, login, models, upload
+from ui.places import DATA, FILE, HOME, MODELS, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -31,6 +31,7 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,
+    MODELS: models.build,
 }
 _AT_ONCE = 4
 _QUEUED = 64
@@ -61,6 +62,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(login.routes(services))
     app.include_router(first_admin.routes(services))
     app.include_router(files.routes(services))
+    app.include_router(models.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,

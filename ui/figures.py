@@ -58,7 +58,7 @@ def _figures(words: Words, gate: Gate, decision: PromotionDecision) -> dict[str,
         "min_groups": words.number(policy.min_groups),
         "segment_margin": words.percent(policy.segment_margin),
     }
-    found = {name: UNKNOWN for name in (*_SHARES, *_COUNTS, "limit", "worst")}
+    found = dict.fromkeys((*_SHARES, *_COUNTS, "limit", "worst"), UNKNOWN)
     for name, value in gate.figures.items():
         if value is not None:
             kind = _LIMITS.get(gate.name, name) if name == "limit" else name

@@ -11,10 +11,12 @@
     else window.alert(message);
   };
 
-  // Every form is sent as JSON; the answer says where to go or what is wrong.
+  // Every form is sent as JSON; the answer says where to go or what is wrong. One that
+  // only asks for a page is the browser's own.
   document.addEventListener("submit", async (event) => {
-    event.preventDefault();
     const form = event.target;
+    if (form.method === "get") return;
+    event.preventDefault();
     const button = form.querySelector("button");
     button.disabled = true;
     // The token of the one-time link stands behind its #.
