@@ -19,6 +19,7 @@ from tripadvance_core.services.night import Night
 from tripadvance_core.services.overview import OverviewService
 from tripadvance_core.services.own_account import OwnAccount
 from tripadvance_core.services.panels import Panels
+from tripadvance_core.services.past_fares import PastFareSamples
 from tripadvance_core.services.prediction import PredictionService
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
@@ -98,7 +99,9 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         cards=Cards(registry, objects),
         metrics=ModelMetrics(registry, objects, promoter),
         night=Night(settings, database, claims, training, registry, clock),
-        prediction=PredictionService(settings, registry, clock),
+        prediction=PredictionService(
+            settings, registry, PastFareSamples(database, objects), clock
+        ),
     )
 
 

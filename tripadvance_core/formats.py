@@ -79,6 +79,36 @@ def month(day: dt.date, language: Language) -> str:
     return format_date(day, "MMM yyyy", _LOCALES[language])
 
 
+def weekday(day: dt.date, language: Language) -> str:
+    """Write the weekday of a day, shortened.
+
+    >>> weekday(dt.date(2026, 3, 25), "pt-BR")
+    'qua.'
+    """
+    return format_date(day, "ccc", _LOCALES[language])
+
+
+def weekdays(language: Language) -> list[tuple[str, str]]:
+    """Return the weekdays, shortened and in full, from that which begins a week.
+
+    >>> weekdays("pt-BR")[0]
+    ('dom.', 'domingo')
+    """
+    names = _LOCALES[language].days["stand-alone"]
+    first = _LOCALES[language].first_week_day
+    order = [(first + number) % 7 for number in range(7)]
+    return [(names["abbreviated"][day], names["wide"][day]) for day in order]
+
+
+def days_into_week(day: dt.date, language: Language) -> int:
+    """Return how many days of its week lie before a day.
+
+    >>> days_into_week(dt.date(2026, 3, 25), "pt-BR")
+    3
+    """
+    return (day.weekday() - _LOCALES[language].first_week_day) % 7
+
+
 def datetime(moment: dt.datetime, zone: ZoneInfo, language: Language) -> str:
     """Write an aware moment to the minute, as the clocks of ``zone`` show it.
 

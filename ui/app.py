@@ -18,8 +18,23 @@ from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
 from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
-from ui.pages import data, file, files, first_admin, home, login, models, upload
-from ui.places import DATA, FILE, HOME, MODELS, UPLOAD, Place
+from ui.pages import (
+    account,
+    audit,
+    data,
+    file,
+    files,
+    first_admin,
+    home,
+    login,
+    models,
+    predict,
+    register,
+    reset,
+    upload,
+    users,
+)
+from ui.places import DATA, FILE, HOME, MODELS, PREDICT, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -28,11 +43,23 @@ MAX_FILE = "200mb"
 _STATIC = Path(__file__).parent / "static"
 _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     HOME: home.build,
+    PREDICT: predict.build,
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,
     MODELS: models.build,
 }
+_WITH_ROUTES = (
+    login,
+    first_admin,
+    register,
+    reset,
+    account,
+    users,
+    audit,
+    files,
+    models,
+)
 _AT_ONCE = 4
 _QUEUED = 64
 
@@ -59,10 +86,8 @@ def create_app(services: Services) -> FastAPI:
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    app.include_router(login.routes(services))
-    app.include_router(first_admin.routes(services))
-    app.include_router(files.routes(services))
-    app.include_router(models.routes(services))
+    for page in _WITH_ROUTES:
+        app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,

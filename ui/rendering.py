@@ -63,6 +63,14 @@ class Words:
         """Write a number with a fixed count of decimals."""
         return formats.number(value, self.language, decimals)
 
+    def told(self, value: str | float) -> str:
+        """Write a value of a column that holds texts or numbers."""
+        if isinstance(value, str):
+            return value
+        return formats.figure(
+            int(value) if value == int(value) else value, self.language
+        )
+
     def percent(self, share: float) -> str:
         """Write a share, of which 1 is the whole."""
         return formats.percent(share, self.language)
@@ -82,6 +90,23 @@ class Words:
     def day(self, day: dt.date) -> str:
         """Write a calendar day."""
         return formats.date(day, self.language)
+
+    def weekday(self, day: dt.date) -> str:
+        """Write the weekday of a day, shortened."""
+        return formats.weekday(day, self.language)
+
+    def weekdays(self) -> list[tuple[str, str]]:
+        """Return the weekdays, shortened and in full, as a week begins here."""
+        return formats.weekdays(self.language)
+
+    def days_into_week(self, day: dt.date) -> int:
+        """Return how many days of its week lie before a day."""
+        return formats.days_into_week(day, self.language)
+
+    def signed_money(self, amount: float, currency: str) -> str:
+        """Write what is added to an amount, or taken from it, with its sign."""
+        written = self.money(abs(amount), currency)
+        return f"{'+' if amount >= 0 else '−'}\u00a0{written}"
 
     def moment(self, moment: dt.datetime) -> str:
         """Write a moment to the minute."""

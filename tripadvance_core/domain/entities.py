@@ -258,6 +258,16 @@ class ModelVersion(Entity):
     decision: PromotionDecision | None = None
 
 
+class FareSample(Entity):
+    """Past fares to show beside the prices of a model, whose id it bears.
+
+    ``upload_ids`` are those that it was drawn from.
+    """
+
+    upload_ids: tuple[str, ...]
+    fares: StoredFile
+
+
 class MasterPointer(Entity):
     """Which model is MASTER; ``version`` counts the switches.
 

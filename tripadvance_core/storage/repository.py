@@ -8,6 +8,7 @@ from tripadvance_core.domain.entities import (
     ColumnAlias,
     DecisionRecord,
     Entity,
+    FareSample,
     MasterPointer,
     ModelVersion,
     Promotion,
@@ -113,6 +114,7 @@ class Repositories:
         self.uploads = Repository(database, "uploaded_files", Upload)
         self.runs = Repository(database, "training_runs", TrainingRun)
         self.models = Repository(database, "models", ModelVersion)
+        self.samples = Repository(database, "fare_samples", FareSample)
         self.pointers = Repository(database, "pointers", MasterPointer)
         self.aliases = Repository(database, "column_aliases", ColumnAlias)
         self.promotions = Repository(database, "promotions", Promotion)
