@@ -27,6 +27,7 @@ from ui.pages import (
     first_admin,
     home,
     login,
+    metrics,
     models,
     predict,
     register,
@@ -34,7 +35,7 @@ from ui.pages import (
     upload,
     users,
 )
-from ui.places import DATA, FILE, HOME, MODELS, PREDICT, UPLOAD, Place
+from ui.places import DATA, FILE, HOME, METRICS, MODELS, PREDICT, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -47,6 +48,7 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,
+    METRICS: metrics.build,
     MODELS: models.build,
 }
 _WITH_ROUTES = (

@@ -8,7 +8,9 @@ from tripadvance_core.domain.promotion import Gate, PromotionDecision
 from ui.rendering import Words
 
 UNKNOWN: Final = "–"
+IN_MONEY: Final = ("mean_absolute_error", "root_mean_squared_error")
 
+_PER_CENT: Final = ("mean_absolute_percentage_error", "accuracy_10_percent")
 _SHARES: Final = ("gain", "low", "high", "margin", "bias", "rival", "coverage")
 _COUNTS: Final = ("overlap", "rows", "groups", "look", "segments")
 _LIMITS: Final = {"GATE_LATENCY": "seconds", "GATE_MODEL_SIZE": "bytes"}
@@ -19,15 +21,34 @@ def metric_text(words: Words, name: str, value: float | None, currency: str) -> 
     """Write one of the six metrics by its unit."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    match name:
-        case "mean_absolute_percentage_error" | "accuracy_10_percent":
-            return words.per_cent(value)
-        case "mean_absolute_error" | "root_mean_squared_error":
-            return words.money(value, currency)
-        case "r2_score":
-            return words.number(value, 3)
-        case _:
-            return words.number(value, 1 if abs(value) < 1_000 else 0)
+    if name in _PER_CENT:
+        return words.per_cent(value)
+    if name in IN_MONEY:
+        return words.money(value, currency)
+    if name == "r2_score":
+        return words.number(value, 3)
+    return words.number(value, 1 if abs(value) < 1_000 else 0)
+
+
+def difference_text(
+    words: Words, name: str, ours: float | None, theirs: float | None, currency: str
+) -> str:
+    """Write how much one metric is above another; of percentages in points."""
+    if ours is None or theirs is None:
+        return UNKNOWN
+    apart = ours - theirs
+    sign = "+" if apart > 0 else ""
+    if name in _PER_CENT:
+        points = words.number(apart, 1)
+        return f"{sign}{words.say('WEB_POINTS', points=points)}"
+    return f"{sign}{metric_text(words, name, apart, currency)}"
+
+
+def segment_name(words: Words, kind: str, name: str) -> str:
+    """Write which airline, route or third of the prices a segment is."""
+    if kind == "price":
+        name = words.say(f"SEGMENT_{name.upper()}")
+    return f"{words.say(f'SEGMENT_{kind.upper()}')}: {name}"
 
 
 def gate_text(words: Words, gate: Gate, decision: PromotionDecision) -> str:

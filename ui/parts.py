@@ -78,6 +78,30 @@ class Confirmation:
         self.done = acted.success
 
 
+class Chart:
+    """A place for a figure under its heading, and for its numbers as a table.
+
+    It is hidden until it is shown; ``outputs`` are what a handler fills with the values
+    that ``shown`` or ``hidden`` return.
+    """
+
+    def __init__(self, name: str, code: str) -> None:
+        with gr.Column(visible=False, min_width=340) as column:
+            place = plot(name, code)
+            numbers = html(f"{name}-numbers", waits=False)
+        self.outputs = [column, place, numbers]
+
+    @staticmethod
+    def shown(figure: Any, numbers: str) -> list[Any]:
+        """Return the values that show a figure with the HTML of its numbers."""
+        return [gr.Column(visible=True), figure, numbers]
+
+    @staticmethod
+    def hidden() -> list[Any]:
+        """Return the values that show nothing."""
+        return [gr.Column(visible=False), None, ""]
+
+
 def plot(name: str, code: str) -> gr.Plot:
     """Return an empty place for a figure under a heading of the catalogue."""
     gr.HTML(label(code), elem_classes="ta-heading", apply_default_css=False)

@@ -94,6 +94,11 @@ def test_every_model_stands_beside_master_and_baseline_of_its_night(
     second = three_nights.services.registry.version("v2")
     row = table.query("number == 2 and subject == 'master'").iloc[0]
     assert row["r2_score"] == second.rival_metrics.r2_score
+    assert table.groupby("number")["reigned"].all().to_dict() == {
+        1: True,
+        2: False,
+        3: False,
+    }
 
 
 def test_over_time_keeps_the_newest(three_nights: Any) -> None:
@@ -205,6 +210,8 @@ def test_other_way_round_the_gain_has_the_other_sign(three_nights: Any) -> None:
     assert one.rows == other.rows
     assert one.first_metrics == other.second_metrics
     assert one.gains[0].value * other.gains[0].value < 0
+    assert one.nearer == pytest.approx(1 - other.nearer)
+    assert (one.points["first"] == other.points["second"]).all()
 
 
 def test_model_is_not_compared_with_itself(three_nights: Any) -> None:

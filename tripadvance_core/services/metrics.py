@@ -18,6 +18,7 @@ from tripadvance_core.domain.promotion import (
     Metric,
     Panel,
     PromotionPolicy,
+    errors_of,
     measure_gain,
 )
 from tripadvance_core.domain.resampling import GroupRatio, Groups
@@ -114,8 +115,11 @@ class SideBySide:
     gains
         What ``first`` saves of the error of ``second``, each bound wrong with the
         probability ``level``.
+    nearer
+        The share of the rows to whose true price ``first`` is nearer.
     points
-        At most ``MOST_POINTS`` rows: ``actual``, ``first`` and ``second``.
+        At most ``MOST_POINTS`` rows: the absolute errors ``first`` and ``second``, in
+        per cent of the true price.
     """
 
     first: ModelVersion
@@ -126,6 +130,7 @@ class SideBySide:
     second_metrics: RegressionMetrics
     gains: tuple[Gain, ...]
     level: float
+    nearer: float
     points: pd.DataFrame
 
 
@@ -149,13 +154,25 @@ class ModelMetrics:
         DataFrame
             Per model one row for itself, one for the MASTER that reigned where there
             was one, and one for the route median, all on the same rows of that model's
-            night: ``number``, ``at``, ``role``, ``currency``, ``subject`` (``model``,
-            ``master`` or ``baseline``), ``rows`` and one column a metric.
+            night: ``number``, ``at``, ``reigned`` (whether it ever was MASTER),
+            ``currency``, ``subject`` (``model``, ``master`` or ``baseline``), ``rows``
+            and one column a metric.
         """
-        newest = self._registry.newest(most)
-        records = [record for model in reversed(newest) for record in _scores(model)]
-        columns = ["number", "at", "role", "currency", "subject", "rows", *METRIC_NAMES]
-        return pd.DataFrame(records, columns=columns)
+        reigned = {switch.model_id for switch in self._registry.history()}
+        records = [
+            {
+                "number": model.number,
+                "at": model.created_at,
+                "reigned": model.id in reigned,
+                "currency": model.currency,
+                "subject": subject,
+                **metrics.model_dump(),
+            }
+            for model in reversed(self._registry.newest(most))
+            for subject, metrics in _scores(model)
+        ]
+        first = ["number", "at", "reigned", "currency", "subject", "rows"]
+        return pd.DataFrame(records, columns=[*first, *METRIC_NAMES])
 
     def measured(self, model: ModelVersion) -> dict[str, Measured]:
         """Return the six metrics of a model with their ranges; empty without rows.
@@ -220,6 +237,12 @@ class ModelMetrics:
             groups=table["group"].to_numpy(np.int64),
         )
         policy = self._promoter.policy
+        errors = pd.DataFrame(
+            {
+                "first": 100 * errors_of("MAPE", panel.actual, panel.challenger),
+                "second": 100 * errors_of("MAPE", panel.actual, panel.rival),
+            }
+        )
         return SideBySide(
             first=first,
             second=second,
@@ -229,7 +252,8 @@ class ModelMetrics:
             second_metrics=RegressionMetrics.of(panel.actual, panel.rival),
             gains=tuple(_gain(panel, policy, metric) for metric in _GAINS),
             level=policy.level,
-            points=_sample(table)[["actual", "first", "second"]],
+            nearer=float((errors["first"] < errors["second"]).mean()),
+            points=_sample(errors),
         )
 
     def _common_rows(self, first: ModelVersion, second: ModelVersion) -> pd.DataFrame:
@@ -261,7 +285,8 @@ class ModelMetrics:
         return from_parquet(load_file(self._objects, file))
 
 
-def _scores(model: ModelVersion) -> Iterator[dict[str, object]]:
+def _scores(model: ModelVersion) -> Iterator[tuple[Subject, RegressionMetrics]]:
+    """Give what was scored on the rows of a model's night."""
     scored: Sequence[tuple[Subject, RegressionMetrics | None]] = (
         ("model", model.metrics),
         ("master", model.rival_metrics if model.rival_id else None),
@@ -269,14 +294,7 @@ def _scores(model: ModelVersion) -> Iterator[dict[str, object]]:
     )
     for subject, metrics in scored:
         if metrics is not None:
-            yield {
-                "number": model.number,
-                "at": model.created_at,
-                "role": model.role.value,
-                "currency": model.currency,
-                "subject": subject,
-                **metrics.model_dump(),
-            }
+            yield subject, metrics
 
 
 def _sample(table: pd.DataFrame) -> pd.DataFrame:

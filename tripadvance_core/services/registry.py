@@ -108,6 +108,10 @@ class Registry:
             raise NotFound("MODEL_NOT_FOUND", model=name)
         return found
 
+    def find(self, model_id: str | None) -> ModelVersion | None:
+        """Return a model that another document names, or None where it is lost."""
+        return None if model_id is None else self._store.models.find(model_id)
+
     def pointer(self) -> MasterPointer | None:
         """Return where MASTER points, or None before the first one."""
         return self._store.pointers.find(MASTER)
@@ -307,7 +311,7 @@ class Registry:
 
     def _reign(self, switch: Promotion) -> Reign:
         next_one = self._store.promotions.find(f"{switch.version + 1:08d}")
-        model = self._store.models.find(switch.model_id)
+        model = self.find(switch.model_id)
         return Reign(switch, model, next_one.at if next_one else None)
 
     def _write_derived(self, pointer: MasterPointer) -> None:

@@ -14,12 +14,11 @@ from tripadvance_core.domain.entities import MasterPointer, ModelRole, ModelVers
 from tripadvance_core.domain.times import read_moment
 from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import NotFound, Refused
-from tripadvance_core.learning.evaluation import Segment
 from tripadvance_core.services.archive import write_archive
 from tripadvance_core.services.card import VersionCard
 from tripadvance_core.services.registry import NIGHT, reason_of
 from ui.desk import Desk, Reader
-from ui.figures import gate_text, metric_text
+from ui.figures import gate_text, metric_text, segment_name
 from ui.labels import label
 from ui.parts import Confirmation, html
 from ui.places import MODELS
@@ -162,7 +161,7 @@ def _head(services: Services, reader: Reader, model: ModelVersion) -> str:
         "models/head.html",
         model=model,
         withdrawn=withdrawn,
-        rival=_model(services, model.rival_id),
+        rival=services.registry.find(model.rival_id),
         size_bytes=sum(file.size_bytes for file in model.files),
         archive_path=f"{MODELS.path}/{model.id}.zip",
     )
@@ -171,13 +170,13 @@ def _head(services: Services, reader: Reader, model: ModelVersion) -> str:
 def _card(services: Services, reader: Reader, model: ModelVersion) -> str:
     card = services.cards.card(model.id)
     rivals = {record.decision.rival_id for record in card.decisions}
-    found = [_model(services, rival_id) for rival_id in rivals]
+    found = map(services.registry.find, rivals)
     return reader.render(
         "models/card.html",
         card=card,
         model=model,
         measured=services.metrics.measured(model),
-        rival=_model(services, model.rival_id),
+        rival=services.registry.find(model.rival_id),
         numbers={rival.id: rival.number for rival in found if rival},
         price_bars=_price_bars(reader.words, card),
         feature_bars=_feature_bars(reader.words, card),
@@ -200,7 +199,7 @@ def _offer(services: Services, reader: Reader) -> list[Any]:
         return nothing
     pointer = services.registry.pointer()
     reigns = pointer is not None and pointer.model_id == model.id
-    former = _model(services, pointer.previous_model_id) if pointer else None
+    former = services.registry.find(pointer.previous_model_id if pointer else None)
     if reigns and former is None:
         return nothing
     told = reader.render(
@@ -208,7 +207,7 @@ def _offer(services: Services, reader: Reader) -> list[Any]:
         model=model,
         reigns=reigns,
         former=former,
-        master=_model(services, pointer.model_id) if pointer else None,
+        master=services.registry.find(pointer.model_id if pointer else None),
     )
     return [
         told,
@@ -220,25 +219,6 @@ def _offer(services: Services, reader: Reader) -> list[Any]:
 
 def _version(pointer: MasterPointer | None) -> int:
     return pointer.version if pointer else 0
-
-
-def _model(services: Services, model_id: str | None) -> ModelVersion | None:
-    """Return a model that another names, or None where it is lost."""
-    if model_id is None:
-        return None
-    try:
-        return services.registry.version(model_id)
-    except NotFound:
-        return None
-
-
-def segment_name(words: Words, segment: Segment) -> str:
-    """Write which airline, route or third of the prices a segment is."""
-    kind = words.say(f"SEGMENT_{segment.kind.upper()}")
-    name = segment.name
-    if segment.kind == "price":
-        name = words.say(f"SEGMENT_{name.upper()}")
-    return f"{kind}: {name}"
 
 
 def _price_bars(words: Words, card: VersionCard) -> list[tuple[str, float, str]]:
