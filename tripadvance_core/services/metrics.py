@@ -144,6 +144,7 @@ class ModelMetrics:
         self._objects = objects
         self._promoter = promoter
         # Stored predictions never change, and the bootstrap of many rows takes seconds.
+        self._ranges_of = lru_cache(maxsize=256)(self._resampled)
         self._compared = lru_cache(maxsize=64)(self._compare)
 
     def over_time(self, most: int = 200) -> pd.DataFrame:
@@ -181,12 +182,7 @@ class ModelMetrics:
         """
         if model.metrics is None:
             return {}
-        table = self._predictions(model.predictions)
-        ranges = _ranges(
-            table["actual"].to_numpy(np.float64),
-            table["challenger"].to_numpy(np.float64),
-            table["group"].to_numpy(np.int64),
-        )
+        ranges = self._ranges_of(model.predictions)
         return {
             name: Measured(getattr(model.metrics, name), *ranges[name])
             for name in METRIC_NAMES
@@ -224,6 +220,14 @@ class ModelMetrics:
         if ours.currency != theirs.currency:
             raise Conflict("CURRENCIES_DIFFER", first=ours.number, second=theirs.number)
         return self._compared(ours.id, theirs.id)
+
+    def _resampled(self, file: StoredFile) -> dict[str, tuple[float, float]]:
+        table = self._predictions(file)
+        return _ranges(
+            table["actual"].to_numpy(np.float64),
+            table["challenger"].to_numpy(np.float64),
+            table["group"].to_numpy(np.int64),
+        )
 
     def _compare(self, first_id: str, second_id: str) -> SideBySide:
         first, second = map(self._registry.version, (first_id, second_id))
