@@ -17,7 +17,9 @@ def test_file_without_a_known_date_is_shown_with_what_was_found() -> None:
     assert shown.headers[0] == "fecha"
     assert "date" not in shown.columns
     assert shown.columns["start_city"] == "origem"
-    assert shown.rows == (("03/04/2026", "São Paulo", "Recife", "Gol", "180", "450,50"),)
+    assert shown.rows == (
+        ("03/04/2026", "São Paulo", "Recife", "Gol", "180", "450,50"),
+    )
 
 
 def test_mapped_header_is_found() -> None:
