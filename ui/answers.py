@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from tripadvance_core.errors import NotFound, Refused, TripAdvanceError, Unavailable
 from tripadvance_core.messages import Language, sentence
 from tripadvance_core.services.sessions import ABSOLUTE_LIMIT
+from ui.rendering import LANGUAGE_COOKIE
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,11 +24,14 @@ _STATUS_OF_CODE = {
     "WEB_METHOD_REFUSED": 405,
     "WEB_TOO_LARGE": 413,
     "WEB_UPLOADS_AT_ONCE": 429,
+    "WEB_BUSY": 503,
 }
 
 
-def signed_in(location: str, token: str, request: Request) -> JSONResponse:
-    """Answer a sign-in: where to go, and the cookie that holds the session."""
+def signed_in(
+    location: str, token: str, request: Request, language: Language | None
+) -> JSONResponse:
+    """Answer a sign-in: where to go, the cookie of the session, the user's language."""
     answer = JSONResponse({"location": location})
     answer.set_cookie(
         SESSION_COOKIE,
@@ -37,7 +41,18 @@ def signed_in(location: str, token: str, request: Request) -> JSONResponse:
         samesite="lax",
         secure=request.scope["scheme"] == "https",
     )
+    if language is not None:
+        keep_language(answer, language)
     return answer
+
+
+def keep_language(answer: Response, language: Language) -> None:
+    """Have the browser ask for that language from now on.
+
+    Not only for the server: the page's own button sets the cookie, too.
+    """
+    year = 365 * 24 * 3600
+    answer.set_cookie(LANGUAGE_COOKIE, language, max_age=year, samesite="lax")
 
 
 def answer_to_error(error: TripAdvanceError, language: Language) -> JSONResponse:

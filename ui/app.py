@@ -19,7 +19,21 @@ from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
 from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
-from ui.pages import data, file, files, first_admin, home, login, predict, upload
+from ui.pages import (
+    account,
+    audit,
+    data,
+    file,
+    files,
+    first_admin,
+    home,
+    login,
+    predict,
+    register,
+    reset,
+    upload,
+    users,
+)
 from ui.places import DATA, FILE, HOME, PREDICT, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
@@ -60,9 +74,8 @@ def create_app(services: Services) -> FastAPI:
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    app.include_router(login.routes(services))
-    app.include_router(first_admin.routes(services))
-    app.include_router(files.routes(services))
+    for page in (login, first_admin, register, reset, account, users, audit, files):
+        app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,

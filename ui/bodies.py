@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import Request
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 from tripadvance_core.errors import Refused
 
@@ -40,6 +41,13 @@ def replaying(body: bytes, receive: Receive) -> Receive:
         return unread.pop() if unread else await receive()
 
     return replay
+
+
+def uncompressed(scope: Scope) -> Scope:
+    """Return the scope of a request that asks for an answer that can be read here."""
+    headers = Headers(scope=scope).mutablecopy()
+    del headers["accept-encoding"]
+    return {**scope, "headers": headers.raw}
 
 
 def limited(receive: Receive, limit: int) -> Receive:

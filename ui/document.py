@@ -8,12 +8,13 @@ Gradio has started, and is the same as on the pages that are not Gradio's.
 import re
 from zoneinfo import ZoneInfo
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tripadvance_core.messages import Language
-from ui.places import MENU, place_at
+from ui.bodies import uncompressed
+from ui.places import BAR, place_at
 from ui.rendering import Words, chosen_language, render
 
 _HEAD = (
@@ -48,16 +49,10 @@ class OwnDocument:
             "header.html",
             words,
             user=request.state.user,
-            menu=MENU,
+            menu=BAR,
             here=place.marked,
         )
-        await self._app(_uncompressed(scope), receive, _rewriting(send, language, bar))
-
-
-def _uncompressed(scope: Scope) -> Scope:
-    headers = MutableHeaders(raw=list(Headers(scope=scope).raw))
-    del headers["accept-encoding"]
-    return {**scope, "headers": headers.raw}
+        await self._app(uncompressed(scope), receive, _rewriting(send, language, bar))
 
 
 def _rewriting(send: Send, language: Language, bar: str) -> Send:

@@ -26,6 +26,9 @@ class Place:
 
 LOGIN_PAGE: Final = "/login/"
 FIRST_ADMIN_PAGE: Final = "/first-admin/"
+REGISTER_PAGE: Final = "/register/"
+FORGOT_PAGE: Final = "/forgot/"
+RESET_PAGE: Final = "/reset/"
 
 HOME: Final = Place("/", "UI_HOME")
 DATA: Final = Place("/data", "UI_DATA")
@@ -36,11 +39,21 @@ PREDICT: Final = Place("/predict", "UI_PREDICT")
 UPLOAD: Final = Place("/upload", "UI_UPLOAD", Role.ANALYST, under="/data")
 FILE: Final = Place("/file", "UI_FILE", under="/data")
 
+ACCOUNT: Final = Place("/account", "ACCOUNT_TITLE")
+USERS: Final = Place("/users", "USERS_TITLE", Role.ADMINISTRATOR)
+AUDIT: Final = Place("/audit", "AUDIT_TITLE", Role.ADMINISTRATOR, under="/users")
+
 MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
 """What the menu lists."""
 
 PLACES: Final = (*MENU, UPLOAD, FILE)
 """Every page of Gradio's."""
+
+BAR: Final = (*MENU, USERS)
+"""What the bar at the top leads to, for those who may."""
+
+ALL: Final = (*PLACES, ACCOUNT, USERS, AUDIT)
+"""Every page for people who are signed in."""
 
 
 def place_at(path: str) -> Place | None:
@@ -56,7 +69,7 @@ def place_over(path: str) -> Place | None:
     return next(
         (
             place
-            for place in PLACES
+            for place in ALL
             if path == place.path
             or (place is not HOME and path.startswith(f"{place.path}/"))
         ),

@@ -24,7 +24,14 @@ from ui.answers import SESSION_COOKIE, answer_to_error, answer_to_upload_error
 from ui.bodies import body_within, files_may_be_had, json_object, replaying
 from ui.files import Owners
 from ui.headers import PUBLIC_FOLDER, with_headers
-from ui.places import FIRST_ADMIN_PAGE, LOGIN_PAGE, place_over
+from ui.places import (
+    FIRST_ADMIN_PAGE,
+    FORGOT_PAGE,
+    LOGIN_PAGE,
+    REGISTER_PAGE,
+    RESET_PAGE,
+    place_over,
+)
 from ui.rendering import chosen_language
 from ui.streams import ending_with
 from ui.upload_route import Uploads
@@ -37,10 +44,16 @@ MAX_TABS = 100_000
 _OPEN = {
     ("GET", LOGIN_PAGE),
     ("GET", FIRST_ADMIN_PAGE),
+    ("GET", REGISTER_PAGE),
+    ("GET", FORGOT_PAGE),
+    ("GET", RESET_PAGE),
     ("GET", "/healthz"),
     ("POST", "/auth/login"),
     ("POST", "/auth/logout"),
     ("POST", "/auth/first-admin"),
+    ("POST", "/auth/register"),
+    ("POST", "/auth/forgot"),
+    ("POST", "/auth/reset"),
 }
 # All that Gradio's front end asks for on these pages.
 _LOOKS = re.compile(r"/theme\.css|/(assets|static)/.+")

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Scope, Send
+from starlette.types import ASGIApp, Message, Send
 
 from tripadvance_core.domain.users import User
 from tripadvance_core.errors import Refused
-from ui.bodies import limited, refuse_larger
+from ui.bodies import limited, refuse_larger, uncompressed
 from ui.files import Owners
 
 MAX_UPLOAD_BYTES = 201 * 2**20
@@ -70,10 +69,3 @@ class Uploads:
         body = b"".join(message.get("body", b"") for message in answer)
         for path in json.loads(body):
             self._owners.claim(path, user.id)
-
-
-def uncompressed(scope: Scope) -> Scope:
-    """Return the scope of a request that asks for an answer that can be read."""
-    headers = MutableHeaders(scope=scope).mutablecopy()
-    del headers["accept-encoding"]
-    return {**scope, "headers": headers.raw}

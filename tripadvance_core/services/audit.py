@@ -1,23 +1,24 @@
 """Who did what, when, and from where."""
 
 import secrets
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import Field
 
 from tripadvance_core.domain.entities import Entity
-from tripadvance_core.domain.times import Clock, Moment, to_text
-from tripadvance_core.storage.database import Database, Where
-from tripadvance_core.storage.repository import Repository
+from tripadvance_core.domain.times import Clock, Moment
+from tripadvance_core.domain.users import User
+from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.repository import Page, Repository
 
 
 class Event(StrEnum):
-    """What can be done; ``AUDIT_<NAME>`` is its sentence."""
+    """What can be done; ``EVENT_<NAME>`` is its sentence."""
 
     FIRST_ADMIN_CREATED = "first_admin_created"
     LOGIN = "login"
     LOGIN_FAILED = "login_failed"
-    LOGOUT = "logout"
     REGISTERED = "registered"
     NAME_CHANGED = "name_changed"
     EMAIL_CHANGED = "email_changed"
@@ -35,6 +36,14 @@ class Event(StrEnum):
     USER_ENABLED = "user_enabled"
     USER_DELETED = "user_deleted"
     RESET_LINK_MADE = "reset_link_made"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something, and from where."""
+
+    user: User
+    address: str
 
 
 class AuditEntry(Entity):
@@ -80,18 +89,9 @@ class AuditLog:
         )
         self._entries.add(entry)
 
-    def page(self, after: str | None, size: int) -> list[AuditEntry]:
-        """Return some entries, the newest first.
-
-        Parameters
-        ----------
-        after
-            The id of the entry that the page before ended with.
-        """
-        last = self._entries.find(after) if after else None
-        return self._entries.select(
-            _older_than(last) if last else None, order=[("at", -1)], limit=size
-        )
+    def page(self, number: int, size: int) -> Page[AuditEntry]:
+        """Return one page of what was done, the newest first."""
+        return self._entries.page(number, size, order=[("at", -1)])
 
     def of_user(self, user_id: str) -> list[AuditEntry]:
         """Return what a user did, the oldest first."""
@@ -100,8 +100,3 @@ class AuditLog:
     def forget_addresses(self, user_id: str) -> None:
         """Remove from where a user did anything."""
         self._entries.change({"user_id": user_id}, {"address": None})
-
-
-def _older_than(entry: AuditEntry) -> Where:
-    at = to_text(entry.at)
-    return {"$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$gt": entry.id}}]}

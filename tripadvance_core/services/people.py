@@ -3,6 +3,7 @@
 import re
 import secrets
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from tripadvance_core.domain.users import Role, User
 from tripadvance_core.errors import AlreadyExists, NotFound, Refused
 from tripadvance_core.services.passwords import checked_password, hashed
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.repository import Repository
+from tripadvance_core.storage.repository import Page, Repository
 
 MAX_EMAIL_LENGTH = 254
 MAX_NAME_LENGTH = 120
@@ -53,9 +54,16 @@ class People:
         """Return the account of a normal e-mail, or None."""
         return next(iter(self._accounts.select({"email": email}, limit=1)), None)
 
-    def all(self) -> list[User]:
-        """Return every user, by e-mail."""
-        return [one.user() for one in self._accounts.select(order=[("email", 1)])]
+    def page(self, number: int, size: int) -> Page[User]:
+        """Return one page of the users, by e-mail."""
+        page = self._accounts.page(number, size, order=[("email", 1)])
+        users = tuple(account.user() for account in page.items)
+        return Page(users, page.number, page.last, page.total)
+
+    def emails(self, user_ids: Iterable[str]) -> dict[str, str]:
+        """Return the e-mails of those of the users who are still there."""
+        accounts = self._accounts.select({"_id": {"$in": sorted(set(user_ids))}})
+        return {account.id: account.email for account in accounts}
 
     def new(self, email: str, name: str, password: str, role: Role) -> Account:
         """Return an account that is not kept yet.
