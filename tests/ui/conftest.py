@@ -137,9 +137,15 @@ def wait_until_it_answers(
 @pytest.fixture(scope="session")
 def serve(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[], Any]:
-    """Give a starter of web apps, each on a new data folder."""
-    return lambda: served(tmp_path_factory.mktemp("site"))
+) -> Callable[..., Any]:
+    """Give a starter of web apps, each on a new data folder that may be prepared."""
+
+    def start(prepare: Callable[[Path], None] = lambda _data_dir: None) -> Any:
+        data_dir = tmp_path_factory.mktemp("site")
+        prepare(data_dir)
+        return served(data_dir)
+
+    return start
 
 
 @pytest.fixture(scope="session")
