@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError
+from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import answer_to_error
 from ui.api import CallErrors, add_api
 from ui.desk import Desk
@@ -28,13 +29,16 @@ from ui.pages import (
     first_admin,
     home,
     login,
+    night,
     predict,
     register,
     reset,
+    train,
+    training,
     upload,
     users,
 )
-from ui.places import DATA, FILE, HOME, PREDICT, UPLOAD, Place
+from ui.places import DATA, FILE, HOME, NIGHT, PREDICT, TRAIN, TRAINING, UPLOAD, Place
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -47,12 +51,15 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,
+    TRAINING: training.build,
+    TRAIN: train.build,
+    NIGHT: night.build,
 }
-_AT_ONCE = 4
-_QUEUED = 64
+_AT_ONCE = 8
+_QUEUED = 1_000
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     """Return the application; the caller runs it with one worker.
 
     Gradio keeps its queue in the process, so two workers would not find each other's
@@ -60,7 +67,7 @@ def create_app(services: Services) -> FastAPI:
     """
     folder = gradio_folder(services.settings)
     owners = Owners(folder)
-    pages = _pages(services)
+    pages = _pages(services, scheduler)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -68,7 +75,7 @@ def create_app(services: Services) -> FastAPI:
         lifespan=sweeping(folder, owners),
     )
     _answer_errors(app, services)
-    _add_middleware(app, services, owners, _timers(pages))
+    _add_middleware(app, services, owners, pages)
 
     @app.get("/healthz")
     def health() -> dict[str, bool]:
@@ -96,10 +103,10 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-def _pages(services: Services) -> gr.Blocks:
+def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
     """Return all pages of Gradio's; each has an address and loads only its own."""
     pages = gr.Blocks(title="TripAdvance", analytics_enabled=False)
-    desk = Desk(services, pages)
+    desk = Desk(services, scheduler, pages)
     with pages:
         _BUILDERS[HOME](desk)
         add_api(services)
@@ -112,7 +119,7 @@ def _pages(services: Services) -> gr.Blocks:
 
 
 def _add_middleware(
-    app: FastAPI, services: Services, owners: Owners, timers: frozenset[int]
+    app: FastAPI, services: Services, owners: Owners, pages: gr.Blocks
 ) -> None:
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
@@ -123,13 +130,28 @@ def _add_middleware(
         default_language=services.settings.language,
         zone=services.settings.zone,
     )
-    app.add_middleware(Gate, services=services, owners=owners, timers=timers)
+    app.add_middleware(
+        Gate,
+        services=services,
+        owners=owners,
+        timers=_timers(pages),
+        calls=_calls(pages),
+    )
 
 
 def _timers(pages: gr.Blocks) -> frozenset[int]:
     """Return the ids of the components that act without anybody's doing."""
     return frozenset(
         number for number, part in pages.blocks.items() if isinstance(part, gr.Timer)
+    )
+
+
+def _calls(pages: gr.Blocks) -> frozenset[str]:
+    """Return the names of what programs may call."""
+    return frozenset(
+        str(handler.api_name)
+        for handler in pages.fns.values()
+        if handler.api_visibility == "public"
     )
 
 

@@ -33,26 +33,25 @@ TRIPS = (
 
 
 @pytest.fixture(scope="module")
-def priced(serve: Any, make_fares: Callable[..., bytes]) -> Iterator[Any]:
+def priced(
+    serve: Any,
+    make_fares: Callable[..., bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Any]:
     """A web app with an administrator and a MASTER."""
-
-    def train(data_dir: Path) -> None:
-        small = {"boosting_rounds": 20, "max_depth": 4, "threads": 1}
-        with opened_services(load_settings(data_dir, **small)) as services:
-            services.accounts.create_first_admin(
-                services.accounts.first_admin_token(),
-                "ana@exemplo.com",
-                "Ana",
-                PASSWORD,
-            )
-            services.uploads.ingest(
-                make_fares(1_500), "fares.csv", ColumnMapping(), owner="ana"
-            )
-            order = NightOrder(holder="test", ignore_window=True)
-            services.night.run_partition(order, services.training)
-            assert services.registry.master() is not None
-
-    with serve(train) as site:
+    data_dir = tmp_path_factory.mktemp("priced")
+    small = {"boosting_rounds": 20, "max_depth": 4, "threads": 1}
+    with opened_services(load_settings(data_dir, **small)) as services:
+        services.accounts.create_first_admin(
+            services.accounts.first_admin_token(), "ana@exemplo.com", "Ana", PASSWORD
+        )
+        services.uploads.ingest(
+            make_fares(1_500), "fares.csv", ColumnMapping(), owner="ana"
+        )
+        order = NightOrder(holder="test", ignore_window=True)
+        services.night.run_partition(order, services.training)
+        assert services.registry.master() is not None
+    with serve(data_dir) as site:
         yield site
 
 

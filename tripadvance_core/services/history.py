@@ -9,6 +9,7 @@ import pandas as pd
 from tripadvance_core.domain.entities import Upload, UploadStatus
 from tripadvance_core.errors import NotFound
 from tripadvance_core.services.uploads import OLDEST_FIRST
+from tripadvance_core.storage.database import Where
 from tripadvance_core.storage.objects import ObjectStore, load_file
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet
@@ -42,13 +43,20 @@ class History:
 
 
 def read_history(
-    store: Repositories, objects: ObjectStore, token: str, most_rows: int
+    store: Repositories,
+    objects: ObjectStore,
+    token: str,
+    most_rows: int,
+    only: Sequence[str] | None = None,
 ) -> History:
-    """Read all trained uploads and those claimed under ``token``, oldest first."""
-    uploads = store.uploads.select(
-        {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]},
-        order=OLDEST_FIRST,
-    )
+    """Read all trained uploads and those claimed under ``token``, oldest first.
+
+    Where ``only`` is given, those uploads and no others.
+    """
+    where: Where = {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]}
+    if only is not None:
+        where = {"_id": {"$in": list(only)}}
+    uploads = store.uploads.select(where, order=OLDEST_FIRST)
     frames = (read_rows(objects, upload) for upload in uploads)
     return History(uploads, join_distinct(frames), most_rows)
 
