@@ -14,6 +14,7 @@ from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError
 from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import answer_to_error
+from ui.api import CallErrors, add_api
 from ui.desk import Desk
 from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
@@ -124,7 +125,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
-        mcp_server=False,
+        mcp_server=services.settings.mcp,
     )
     return app
 
@@ -135,6 +136,7 @@ def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
     desk = Desk(services, scheduler, pages)
     with pages:
         _BUILDERS[HOME](desk)
+        add_api(services)
     for place, build in _BUILDERS.items():
         if place is not HOME:
             with pages.route(place.title, place.path, show_in_navbar=False):
@@ -149,6 +151,7 @@ def _add_middleware(
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(CallErrors, default_language=services.settings.language)
     app.add_middleware(
         OwnDocument,
         default_language=services.settings.language,
