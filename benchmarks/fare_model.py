@@ -35,14 +35,15 @@ from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import (
+    RouteMedians,
     judged_by_halves,
     original_baseline,
-    route_median_baseline,
 )
 from tripadvance_core.learning.model import FareModel, Prices
 from tripadvance_core.learning.training import fit
-from tripadvance_core.services.history import read_rows
+from tripadvance_core.services.history import load_rows
 from tripadvance_core.settings import Settings, load_settings
+from tripadvance_core.tabular.joining import FareRows
 
 PROJECT = Path(__file__).parents[1]
 RIVAL = Path(__file__).with_name("rival.py")
@@ -60,9 +61,10 @@ class Split:
     """Rows to train on, rows that calibrate the ranges, rows that judge."""
 
     name: str
-    training: pd.DataFrame
+    training: FareRows
     calibration: pd.DataFrame
     judged: pd.DataFrame
+    later: bool
 
     @property
     def actual(self) -> Floats:
@@ -93,8 +95,8 @@ def main(
         settings = load_settings(
             Path(folder), threads=threads, base_currency=base_currency
         )
-        frame = rows_of(file, mapping_of(**reading), settings)
-        for split in splits(frame, chosen):
+        rows = rows_of(file, mapping_of(**reading), settings)
+        for split in splits(rows, chosen):
             measure(split, settings, rivals, repeat=repeat)
 
 
@@ -109,7 +111,7 @@ def make_environment() -> None:
     (ENVIRONMENT / "ready").touch()
 
 
-def rows_of(file: Path, mapping: ColumnMapping, settings: Settings) -> pd.DataFrame:
+def rows_of(file: Path, mapping: ColumnMapping, settings: Settings) -> FareRows:
     """Read a file as the product does."""
     with opened_services(settings) as services:
         upload, check = services.uploads.ingest(
@@ -117,19 +119,22 @@ def rows_of(file: Path, mapping: ColumnMapping, settings: Settings) -> pd.DataFr
         )
         if check.refusal is not None:
             raise check.refusal
-        return read_rows(services.objects, upload)
+        return FareRows.distinct([load_rows(services.objects, upload)])
 
 
-def splits(frame: pd.DataFrame, chosen: tuple[str, ...]) -> Iterator[Split]:
-    reserved = frame["reserved"].to_numpy(bool)
-    held = frame[reserved]
+def splits(rows: FareRows, chosen: tuple[str, ...]) -> Iterator[Split]:
+    reserved = rows.column("reserved")
     if "random" in chosen:
-        yield Split("random", frame[~reserved], held, held)
+        held = rows.where(reserved).frame()
+        yield Split("random", rows.where(~reserved), held, held, later=False)
     if "date" in chosen:
-        cut = frame["date"].quantile(1 - LATER_SHARE, interpolation="higher")
-        early = (frame["date"] < cut).to_numpy(bool)
-        calibration = frame[early & reserved]
-        yield Split("by date", frame[early & ~reserved], calibration, frame[~early])
+        days = pd.Series(rows.column("date"))
+        cut = days.quantile(1 - LATER_SHARE, interpolation="higher")
+        early = (days < cut).to_numpy(bool)
+        calibration = rows.where(early & reserved).frame()
+        judged = rows.where(~early).frame()
+        training = rows.where(early & ~reserved)
+        yield Split("by date", training, calibration, judged, later=True)
 
 
 def measure(
@@ -142,10 +147,11 @@ def measure(
     for title in ("", "MAPE %", "acc10 %", "RMSE", "CPU s"):
         table.add_column(title, justify="right" if title else "left")
     model, seconds = trained(split, settings)
+    estimate = model.estimate(split.judged)
     prices = (
-        judged_by_halves(model, split.judged)
-        if split.judged is split.calibration
-        else model.prices(split.judged)
+        model.prices_from(estimate)
+        if split.later
+        else judged_by_halves(model, estimate, split.actual)
     )
     add(table, "TripAdvance", split.actual, prices.price, seconds)
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +160,7 @@ def measure(
             predicted, spent = compete(rival, Path(folder), settings.threads)
             add(table, rival, split.actual, predicted, spent)
     for name, baseline in (
-        ("route median", route_median_baseline),
+        ("route median", RouteMedians.of),
         ("original: tree on duration", original_baseline),
     ):
         start = time.process_time()
@@ -188,7 +194,7 @@ def trained(split: Split, settings: Settings) -> tuple[FareModel, float]:
 
 def hand_out(split: Split, folder: Path) -> None:
     """Write the rows as plain columns, a day as its parts."""
-    for name, frame in (("training", split.training), ("later", split.judged)):
+    for name, frame in (("training", split.training.frame()), ("later", split.judged)):
         plain_columns(frame).to_parquet(folder / f"{name}.parquet", index=False)
 
 
