@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ ENVIRONMENT = PROJECT / ".rivals"
 PACKAGES = ("autogluon.tabular[lightgbm,catboost,xgboost]==1.6.*", "pyarrow")
 RIVALS = ("autogluon", "random_forest", "lightgbm", "catboost", "xgboost")
 SINGLE_PREDICTIONS = 300
+BATCHES = 3
 LATER_SHARE = 0.2
 
 console = Console(width=110)
@@ -77,6 +78,7 @@ class Split:
 @click.option("--threads", type=int, default=1, help="Threads of every learner.")
 @click.option("--split", "chosen", multiple=True, default=("random", "date"))
 @click.option("--rival", "rivals", multiple=True, default=RIVALS)
+@click.option("--alone", is_flag=True, help="Train no rivals.")
 @click.option("--repeat", is_flag=True, help="Train twice and compare the bytes.")
 @reading_options
 def main(
@@ -85,11 +87,14 @@ def main(
     threads: int,
     chosen: tuple[str, ...],
     rivals: tuple[str, ...],
+    alone: bool,
     repeat: bool,
     **reading: Any,
 ) -> None:
     """Train on FILE beside the rivals and print all figures."""
-    if rivals:
+    if alone:
+        rivals = ()
+    else:
         make_environment()
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
@@ -244,34 +249,48 @@ def tell_of(model: FareModel, split: Split, prices: Prices) -> None:
     size = sum(len(content) for content in model.to_files().values())
     console.print(f"range withheld for {withheld:.1f} %; {model.recipe!r}")
     console.print(f"model: {size / 1e6:.1f} MB")
-    console.print(
-        f"one trip, in process: p50 {single_milliseconds(model, split):.2f} ms; "
-        f"batch ÷ bare boosters: {batch_ratio(model, split):.2f}"
-    )
+    tell_speed(FareModel.from_files(model.to_files()), split.judged)
 
 
-def single_milliseconds(model: FareModel, split: Split) -> float:
-    columns = {name: split.judged[name].to_numpy() for name in split.judged}
-    spent = []
-    for row in range(min(SINGLE_PREDICTIONS, len(split.judged))):
-        trip = {name: values[row : row + 1] for name, values in columns.items()}
-        start = time.perf_counter()
-        model.prices(trip)
-        spent.append(time.perf_counter() - start)
-    return 1000 * float(np.median(spent))
-
-
-def batch_ratio(model: FareModel, split: Split) -> float:
-    """Return the throughput of the product over that of its bare boosters."""
-    matrix = model.encoder.transform(split.judged)
+def tell_speed(model: FareModel, rows: pd.DataFrame) -> None:
+    """Print what prices take beside the bare boosters on the same rows, encoded."""
+    matrix = model.encoder.transform(rows)
+    columns = {name: rows[name].to_numpy() for name in rows}
     boosters = [b for b in (model.booster, model.plain) if b is not None]
-    start = time.process_time()
-    for booster in boosters:
-        booster.inplace_predict(matrix)
-    bare = time.process_time() - start
-    start = time.process_time()
-    model.prices(split.judged)
-    return bare / (time.process_time() - start)
+
+    def priced(few: slice) -> None:
+        model.prices({name: values[few] for name, values in columns.items()})
+
+    def bare(few: slice) -> None:
+        for booster in boosters:
+            booster.inplace_predict(matrix[few])
+
+    trips = [slice(n, n + 1) for n in range(min(SINGLE_PREDICTIONS, len(rows)))]
+    whole = [slice(0, len(rows))] * BATCHES
+    table = Table(title=f"{len(boosters)} booster(s), {len(rows):,} rows a batch")
+    for title in ("", "one trip, ms", "CPU ms", "batch, rows a CPU s"):
+        table.add_column(title, justify="right" if title else "left")
+    rates = []
+    for name, ask in (("TripAdvance", priced), ("bare inplace_predict", bare)):
+        wall, cpu = seconds_of(ask, trips)
+        rates.append(len(rows) / seconds_of(ask, whole)[1])
+        table.add_row(
+            name, f"{1e3 * wall:.2f}", f"{1e3 * cpu:.2f}", f"{rates[-1]:,.0f}"
+        )
+    console.print(table)
+    console.print(f"batch: {rates[0] / rates[1]:.2f} × the bare boosters' throughput")
+
+
+def seconds_of(ask: Callable[[slice], None], parts: list[slice]) -> tuple[float, float]:
+    """Return the median wall and CPU seconds of an answer, after a first one."""
+    ask(parts[0])
+    wall, cpu = [], []
+    for part in parts:
+        started, spent = time.perf_counter(), time.process_time()
+        ask(part)
+        wall.append(time.perf_counter() - started)
+        cpu.append(time.process_time() - spent)
+    return float(np.median(wall)), float(np.median(cpu))
 
 
 def digest(model: FareModel) -> str:

@@ -29,6 +29,9 @@ from tripadvance_core.storage.repository import Repositories
 
 CITIES = 30
 AIRLINES = 12
+NAMES = np.array(
+    [f"{first}{rest}" for first in "BDFGLMNPRS" for rest in ("ela", "ino", "oru")]
+)
 DAYS = 700
 
 console = Console(width=88)
@@ -145,20 +148,15 @@ def fares(rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "date": np.datetime64("2024-01-01") + day.astype("timedelta64[D]"),
-            "start_city": start,
-            "end_city": end,
-            "airline": airline,
+            "start_city": NAMES[start],
+            "end_city": NAMES[end],
+            "airline": NAMES[airline],
             "duration": minutes,
             "price": (level * season * random.lognormal(0, 0.1, rows)).round(2),
             "stops": stops,
-            "cabin": cabin,
+            "cabin": np.array(["Econômica", "Executiva"])[cabin],
             "hour": hour,
         }
-    ).assign(
-        start_city=lambda frame: "Cidade " + frame["start_city"].astype(str),
-        end_city=lambda frame: "Cidade " + frame["end_city"].astype(str),
-        airline=lambda frame: "Linha " + frame["airline"].astype(str),
-        cabin=lambda frame: np.where(frame["cabin"] == 1, "Executiva", "Econômica"),
     )
 
 

@@ -1,6 +1,6 @@
 """The trained model: prices with ranges and doubts, to files and back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple, Self
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.learning.intervals import LEVELS, Band, Reach
+from tripadvance_core.learning.trees import ONE_THREAD, StoredTrees, predicted
 from tripadvance_core.learning.trial import Recipe
 from tripadvance_core.tabular.features import Columns, FeatureEncoder, columns_of
 
@@ -162,7 +163,7 @@ class FareModel:
 
     def price_of(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the prices of encoded rows, shape (n,)."""
-        ours = np.exp(_predicted(self.booster, matrix))
+        ours = np.exp(predicted(self.booster, matrix))
         if self.plain is None:
             return ours
         share = self.recipe.log_share
@@ -172,7 +173,7 @@ class FareModel:
         """Return the prices of the plain trees, held within thrice those of the others."""
         if self.plain is None:
             return ours
-        plain = self.price_scale * _predicted(self.plain, matrix)
+        plain = self.price_scale * predicted(self.plain, matrix)
         return np.clip(plain, ours / _PLAIN_WITHIN, ours * _PLAIN_WITHIN)
 
     def calibrated(self, holdout_frame: pd.DataFrame) -> Self:
@@ -216,7 +217,7 @@ class FareModel:
         """Read a model back from what ``to_files`` returned."""
         description = _Description.model_validate_json(files[_DESCRIPTION_FILE])
         boosters = {
-            name: _booster(files[name], size)
+            name: _BOOSTERS[name](_unpacked(files[name], size))
             for name, size in description.sizes.items()
         }
         return cls(
@@ -255,12 +256,16 @@ def _packed(raw: bytes) -> bytes:
     return bytes(pa.compress(raw, codec=_CODEC, asbytes=True))
 
 
-def _booster(packed: bytes, size: int) -> xgb.Booster:
-    raw = pa.decompress(packed, decompressed_size=size, codec=_CODEC, asbytes=True)
-    return xgb.Booster(model_file=bytearray(raw))
+def _unpacked(packed: bytes, size: int) -> bytearray:
+    return bytearray(pa.decompress(packed, decompressed_size=size, codec=_CODEC))
 
 
-def _predicted(booster: xgb.Booster, matrix: NDArray[np.float32]) -> Floats:
-    if not len(matrix):
-        return np.empty(0)
-    return np.asarray(booster.inplace_predict(matrix), dtype=np.float64)
+def _band(raw: bytearray) -> xgb.Booster:
+    return xgb.Booster(ONE_THREAD, model_file=raw)
+
+
+_BOOSTERS: Final[dict[str, Callable[[bytearray], xgb.Booster]]] = {
+    _LOG_FILE: StoredTrees,
+    _PLAIN_FILE: StoredTrees,
+    _BAND_FILE: _band,
+}
