@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.tabular.features import QUOTE_DATE
+from tripadvance_core.tabular.features import QUOTE_DATE, Columns
 
 Varied = Literal["date", "lead_days"]
 
@@ -40,7 +40,7 @@ class Contributions:
     price: Floats
 
 
-def contributions(model: FareModel, rows: pd.DataFrame) -> Contributions:
+def contributions(model: FareModel, rows: pd.DataFrame | Columns) -> Contributions:
     """Return what every feature adds to the predicted prices of n trips.
 
     Each booster is explained by its Shapley values (TreeSHAP, Lundberg et al. 2020).

@@ -14,9 +14,9 @@ from tripadvance_core.domain.entities import (
 from tripadvance_core.domain.partition import Choice
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.services.claims import Claims, PartitionRequest
+from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import MASTER
 from tripadvance_core.services.uploads import OLDEST_FIRST
-from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.repository import Repositories
 
@@ -96,10 +96,16 @@ class Overview:
 class OverviewService:
     """Reads the overview from the database; changes nothing."""
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        night_settings: NightSettingsService,
+        claims: Claims,
+        database: Database,
+        clock: Clock,
+    ) -> None:
+        self._night_settings = night_settings
+        self._claims = claims
         self._store = Repositories(database)
-        self._max_wait = timedelta(days=settings.max_wait_days)
-        self._claims = Claims(settings, database, clock)
         self._clock = clock
 
     def read(self) -> Overview:
@@ -131,14 +137,17 @@ class OverviewService:
     def _waiting(self) -> Waiting:
         pending = {"status": UploadStatus.PENDING}
         uploads = self._store.uploads.select(pending, order=OLDEST_FIRST)
+        max_wait = timedelta(days=self._night_settings.current().max_wait_days)
         return Waiting(
             uploads=tuple(uploads),
             choice=self._claims.next_choice(PartitionRequest()),
-            at_the_latest=uploads[0].uploaded_at + self._max_wait if uploads else None,
+            at_the_latest=uploads[0].uploaded_at + max_wait if uploads else None,
         )
 
     def _last_run(self) -> LastRun | None:
-        latest = self._store.runs.select(order=[("number", -1)], limit=1)
+        latest = self._store.runs.select(
+            {"experiment": None}, order=[("number", -1)], limit=1
+        )
         if not latest:
             return None
         run = latest[0]

@@ -1,0 +1,99 @@
+"""Trainings that a person orders: on chosen files, with chosen parameters."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tripadvance_core.domain.entities import (
+    Experiment,
+    RunStatus,
+    TrainingRun,
+    Upload,
+    UploadStatus,
+)
+from tripadvance_core.domain.times import Clock
+from tripadvance_core.errors import Conflict, Refused
+from tripadvance_core.services.night_settings import NightSettingsService
+from tripadvance_core.services.scheduler import Scheduler
+from tripadvance_core.storage.database import Database, Where
+from tripadvance_core.storage.repository import Repositories
+
+PARAMETERS: Final = ("boosting_rounds", "learning_rate", "max_depth", "history_rows")
+"""The settings of the night that an experiment may choose anew."""
+
+_USABLE: Final[Where] = {
+    "status": {
+        "$in": [UploadStatus.PENDING, UploadStatus.CLAIMED, UploadStatus.TRAINED]
+    }
+}
+
+
+class Experiments:
+    """Orders experiments; a run of the nightly deployment carries each out."""
+
+    def __init__(
+        self, night_settings: NightSettingsService, database: Database, clock: Clock
+    ) -> None:
+        self._night_settings = night_settings
+        self._store = Repositories(database)
+        self._clock = clock
+
+    def files(self) -> Sequence[Upload]:
+        """Return the files that an experiment may learn from, newest first."""
+        return self._store.uploads.select(_USABLE, order=[("uploaded_at", -1)])
+
+    def start(
+        self,
+        scheduler: Scheduler,
+        upload_ids: Sequence[str],
+        parameters: Mapping[str, Any],
+        experiment: Experiment,
+    ) -> TrainingRun:
+        """Order an experiment and have it started; return its run, not yet begun.
+
+        Raises
+        ------
+        Refused
+            ``NO_FILES_CHOSEN``.
+        Conflict
+            ``FILES_GONE`` where a file can no longer be used.
+        SettingRefused
+            For a parameter that cannot be used.
+        SchedulerDown
+            When nobody can start it; nothing is left behind.
+        """
+        run = self._ordered(upload_ids, parameters, experiment)
+        self._store.runs.add(run)  # first, for it may be started at once
+        try:
+            flow_run_id = scheduler.start_experiment(run.id)
+        except BaseException:
+            self._store.runs.remove({"_id": run.id, "status": RunStatus.ORDERED})
+            raise
+        self._store.runs.change({"_id": run.id}, {"flow_run_id": flow_run_id})
+        return self._store.runs.get(run.id)
+
+    def _ordered(
+        self,
+        upload_ids: Sequence[str],
+        parameters: Mapping[str, Any],
+        experiment: Experiment,
+    ) -> TrainingRun:
+        chosen = set(upload_ids)
+        if not chosen:
+            raise Refused("NO_FILES_CHOSEN")
+        uploads = [upload for upload in self.files() if upload.id in chosen]
+        if len(uploads) < len(chosen):
+            raise Conflict("FILES_GONE", gone=len(chosen) - len(uploads))
+        return TrainingRun(
+            id=f"experiment-{secrets.token_hex(8)}",
+            number=0,
+            upload_ids=tuple(upload.id for upload in uploads),
+            size_bytes=sum(upload.size_bytes for upload in uploads),
+            status=RunStatus.ORDERED,
+            token="",  # no lease yet
+            attempts=1,
+            started_at=self._clock(),
+            experiment=experiment,
+            settings=self._night_settings.changed(parameters),
+            settings_version=self._night_settings.in_force().number,
+        )

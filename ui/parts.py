@@ -1,0 +1,81 @@
+"""Parts that several pages are made of."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from tripadvance_core.domain.users import Role
+from tripadvance_core.errors import Refused
+from ui.desk import Desk, Reader
+from ui.labels import label
+
+
+def html(name: str, *, waits: bool = True) -> gr.HTML:
+    """Return a place for HTML that a handler renders.
+
+    Parameters
+    ----------
+    waits
+        Whether it is filled when the page opens, and says so until then.
+    """
+    return gr.HTML(
+        label("UI_LOADING") if waits else "",
+        elem_id=name,
+        elem_classes="ta-loading",
+        js_on_load=None,
+        apply_default_css=False,
+    )
+
+
+class Confirmation:
+    """Asks for a reason and for certainty before something is done.
+
+    ``done`` is the event after which the deed is done.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        button: gr.Button,
+        question: str,
+        deed: Callable[..., None],
+        least: Role,
+    ) -> None:
+        name = button.elem_id
+        with gr.Group(visible=False, elem_id=f"{name}-sure") as asking:
+            gr.HTML(label(question), elem_classes="ta-heading")
+            reason = gr.Textbox(
+                label=label("UI_REASON"),
+                info=label("UI_REASON_INFO"),
+                max_length=500,
+                elem_id=f"{name}-reason",
+            )
+            with gr.Row():
+                no = gr.Button(label("UI_CANCEL"), elem_id=f"{name}-no")
+                yes = gr.Button(
+                    label("UI_CONFIRM"), variant="stop", elem_id=f"{name}-yes"
+                )
+
+        def ask(_reader: Reader) -> gr.Group:
+            return gr.Group(visible=True)
+
+        def leave(_reader: Reader) -> list[Any]:
+            return [gr.Group(visible=False), ""]
+
+        def act(reader: Reader, reason: str) -> list[Any]:
+            if not reason.strip():
+                raise Refused("REASON_REQUIRED")
+            deed(reader, reason.strip())
+            return leave(reader)
+
+        desk.on(button.click, ask, None, asking, least=least)
+        desk.on(no.click, leave, None, [asking, reason], least=least)
+        acted = desk.on(yes.click, act, reason, [asking, reason], least=least)
+        self.done = acted.success
+
+
+def plot(name: str, code: str) -> gr.Plot:
+    """Return an empty place for a figure under a heading of the catalogue."""
+    gr.HTML(label(code), elem_classes="ta-heading", apply_default_css=False)
+    return gr.Plot(show_label=False, elem_id=name)
