@@ -54,8 +54,8 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     TRAIN: train.build,
     NIGHT: night.build,
 }
-_AT_ONCE = 4
-_QUEUED = 64
+_AT_ONCE = 8
+_QUEUED = 1_000
 
 
 def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
@@ -74,7 +74,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
         lifespan=sweeping(folder, owners),
     )
     _answer_errors(app, services)
-    _add_middleware(app, services, owners, _timers(pages))
+    _add_middleware(app, services, owners, pages)
 
     @app.get("/healthz")
     def health() -> dict[str, bool]:
@@ -117,7 +117,7 @@ def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
 
 
 def _add_middleware(
-    app: FastAPI, services: Services, owners: Owners, timers: frozenset[int]
+    app: FastAPI, services: Services, owners: Owners, pages: gr.Blocks
 ) -> None:
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
@@ -127,13 +127,28 @@ def _add_middleware(
         default_language=services.settings.language,
         zone=services.settings.zone,
     )
-    app.add_middleware(Gate, services=services, owners=owners, timers=timers)
+    app.add_middleware(
+        Gate,
+        services=services,
+        owners=owners,
+        timers=_timers(pages),
+        calls=_calls(pages),
+    )
 
 
 def _timers(pages: gr.Blocks) -> frozenset[int]:
     """Return the ids of the components that act without anybody's doing."""
     return frozenset(
         number for number, part in pages.blocks.items() if isinstance(part, gr.Timer)
+    )
+
+
+def _calls(pages: gr.Blocks) -> frozenset[str]:
+    """Return the names of what programs may call."""
+    return frozenset(
+        str(handler.api_name)
+        for handler in pages.fns.values()
+        if handler.api_visibility == "public"
     )
 
 
