@@ -14,6 +14,7 @@ from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError
 from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import answer_to_error
+from ui.api import CallErrors, add_api
 from ui.desk import Desk
 from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
@@ -28,6 +29,8 @@ from ui.pages import (
     first_admin,
     home,
     login,
+    metrics,
+    models,
     night,
     predict,
     register,
@@ -37,7 +40,19 @@ from ui.pages import (
     upload,
     users,
 )
-from ui.places import DATA, FILE, HOME, NIGHT, PREDICT, TRAIN, TRAINING, UPLOAD, Place
+from ui.places import (
+    DATA,
+    FILE,
+    HOME,
+    METRICS,
+    MODELS,
+    NIGHT,
+    PREDICT,
+    TRAIN,
+    TRAINING,
+    UPLOAD,
+    Place,
+)
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -53,7 +68,20 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     TRAINING: training.build,
     TRAIN: train.build,
     NIGHT: night.build,
+    METRICS: metrics.build,
+    MODELS: models.build,
 }
+_WITH_ROUTES = (
+    login,
+    first_admin,
+    register,
+    reset,
+    account,
+    users,
+    audit,
+    files,
+    models,
+)
 _AT_ONCE = 8
 _QUEUED = 1_000
 
@@ -80,7 +108,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    for page in (login, first_admin, register, reset, account, users, audit, files):
+    for page in _WITH_ROUTES:
         app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
@@ -97,7 +125,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
-        mcp_server=False,
+        mcp_server=services.settings.mcp,
     )
     return app
 
@@ -108,6 +136,7 @@ def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
     desk = Desk(services, scheduler, pages)
     with pages:
         _BUILDERS[HOME](desk)
+        add_api(services)
     for place, build in _BUILDERS.items():
         if place is not HOME:
             with pages.route(place.title, place.path, show_in_navbar=False):
@@ -122,6 +151,7 @@ def _add_middleware(
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(CallErrors, default_language=services.settings.language)
     app.add_middleware(
         OwnDocument,
         default_language=services.settings.language,

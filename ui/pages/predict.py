@@ -15,7 +15,7 @@ from tripadvance_core.domain.trips import (
     Vocabulary,
 )
 from tripadvance_core.errors import NotFound, Refused
-from tripadvance_core.services.prediction import AIRLINE, DATE
+from tripadvance_core.services.prediction import AIRLINE, DATE, MOST_TRIPS
 from tripadvance_core.tabular.features import LEAD_DAYS
 from ui.desk import Desk, Reader
 from ui.pages.predict_sheet import SheetSection
@@ -145,6 +145,7 @@ class _Page:
             **self._frame(TripForm({}), known, API),
             url=self._settings.web_url,
             day=self._today + dt.timedelta(days=_DAYS_AHEAD),
+            most_trips=MOST_TRIPS,
             mcp=self._settings.mcp,
         )
 
