@@ -30,6 +30,8 @@ from ui.pages import (
     first_admin,
     home,
     login,
+    metrics,
+    models,
     night,
     predict,
     register,
@@ -39,7 +41,19 @@ from ui.pages import (
     upload,
     users,
 )
-from ui.places import DATA, FILE, HOME, NIGHT, PREDICT, TRAIN, TRAINING, UPLOAD, Place
+from ui.places import (
+    DATA,
+    FILE,
+    HOME,
+    METRICS,
+    MODELS,
+    NIGHT,
+    PREDICT,
+    TRAIN,
+    TRAINING,
+    UPLOAD,
+    Place,
+)
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -55,7 +69,20 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     TRAINING: training.build,
     TRAIN: train.build,
     NIGHT: night.build,
+    METRICS: metrics.build,
+    MODELS: models.build,
 }
+_WITH_ROUTES = (
+    login,
+    first_admin,
+    register,
+    reset,
+    account,
+    users,
+    audit,
+    files,
+    models,
+)
 _AT_ONCE = 8
 _QUEUED = 1_000
 
@@ -82,7 +109,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    for page in (login, first_admin, register, reset, account, users, audit, files):
+    for page in _WITH_ROUTES:
         app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
