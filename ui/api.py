@@ -149,10 +149,12 @@ def _told(
 def _left(
     request: gr.Request, error: TripAdvanceError, default_language: Language
 ) -> gr.Error:
-    inner: Any = request.request
-    setattr(inner.state, _REFUSAL, error)
-    sentence = error.sentence(_language(inner, default_language))
-    return gr.Error(sentence, title=error.code, print_exception=False)
+    inner: Request | None = getattr(request, "request", None)  # MCP brings none along
+    language = default_language
+    if inner is not None:
+        setattr(inner.state, _REFUSAL, error)
+        language = _language(inner, default_language)
+    return gr.Error(error.sentence(language), title=error.code, print_exception=False)
 
 
 def _language(request: Request, default: Language) -> Language:

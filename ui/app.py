@@ -1,6 +1,7 @@
 """The web app: Gradio's pages in a FastAPI application, behind the gate."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
@@ -11,7 +12,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.errors import Refused, TripAdvanceError
+from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
 from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import answer_to_error
 from ui.api import CallErrors, add_api
@@ -125,9 +126,22 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
-        mcp_server=services.settings.mcp,
+        mcp_server=_is_mcp_asked(services),
     )
     return app
+
+
+def _is_mcp_asked(services: Services) -> bool:
+    """Tell whether to answer MCP too.
+
+    Raises
+    ------
+    Unavailable
+        ``MCP_MISSING`` where what it needs is not installed.
+    """
+    if services.settings.mcp and find_spec("mcp") is None:
+        raise Unavailable("MCP_MISSING")
+    return services.settings.mcp
 
 
 def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:

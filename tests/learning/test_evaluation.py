@@ -173,7 +173,7 @@ def test_ranges_are_judged_by_rows_that_did_not_make_them(
 def test_card_tells_the_effect_of_the_day_on_one_weekday(
     model: FareModel, training: pd.DataFrame, holdout: pd.DataFrame
 ) -> None:
-    (effect,) = ModelCard.of(model, training, holdout).effects
+    (effect,) = card_of(model, training, holdout).effects
     assert effect.varied == "date"
     assert {day.weekday() for day in effect.values} == {
         training["date"].max().weekday()
@@ -191,8 +191,10 @@ def test_card_tells_the_effect_of_days_before_the_flight_that_were_seen(
     frame["price"] *= 2 - lead / 40
     reserved = reserved_rows(frame)
     training, holdout = frame[~reserved], frame[reserved]
-    model = fit(training, parameters, stop_at=lambda: False, on_round=lambda *_: None)
-    _, effect = ModelCard.of(model, training, holdout).effects
+    model = fit(
+        stored(training), parameters, stop_at=lambda: False, on_round=lambda *_: None
+    )
+    _, effect = card_of(model, training, holdout).effects
     assert effect.varied == "lead_days"
     assert effect.values == (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
     assert effect.mean_price[0] > 1.3 * effect.mean_price[-1]

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.services.api_tokens import Scope
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.settings import load_settings
 
@@ -33,15 +35,13 @@ TRIPS = (
 
 
 @pytest.fixture(scope="module")
-def priced(
-    serve: Any,
-    make_fares: Callable[..., bytes],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Any]:
-    """A web app with an administrator and a MASTER."""
-    data_dir = tmp_path_factory.mktemp("priced")
+def data_dir(
+    make_fares: Callable[..., bytes], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A data folder with an administrator and a MASTER."""
+    folder = tmp_path_factory.mktemp("priced")
     small = {"boosting_rounds": 20, "max_depth": 4, "threads": 1}
-    with opened_services(load_settings(data_dir, **small)) as services:
+    with opened_services(load_settings(folder, **small)) as services:
         services.accounts.create_first_admin(
             services.accounts.first_admin_token(), "ana@exemplo.com", "Ana", PASSWORD
         )
@@ -51,6 +51,12 @@ def priced(
         order = NightOrder(holder="test", ignore_window=True)
         services.night.run_partition(order, services.training)
         assert services.registry.master() is not None
+    return folder
+
+
+@pytest.fixture(scope="module")
+def priced(serve: Any, data_dir: Path) -> Iterator[Any]:
+    """The web app on that folder."""
     with serve(data_dir) as site:
         yield site
 
@@ -220,6 +226,71 @@ def empty(priced: Any) -> Iterator[Any]:
     priced.database.delete("pointers", {})
     yield priced
     priced.database.insert("pointers", pointer)
+
+
+@pytest.fixture(scope="module")
+def call(priced: Any, data_dir: Path) -> Iterator[Callable[..., httpx.Response]]:
+    """Give a way to call, as a program does, with a token for predictions."""
+    with opened_services(load_settings(data_dir)) as services:
+        user = services.accounts.user_named("ana@exemplo.com")
+        token = services.own_account.make_token(
+            user, "program", Scope.PREDICTIONS, 9, "test"
+        )
+    bearer = {"authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=priced.url, headers=bearer, timeout=60) as client:
+        yield lambda name, *data: client.post(
+            f"/gradio_api/run/{name}", json={"data": data}
+        )
+
+
+ASKED = {"date": "2025-07-10", "start_city": "GRU", "end_city": "SSA", "airline": "G3"}
+
+
+def test_program_and_page_are_told_the_same_price(
+    priced: Any, enter: Any, call: Any
+) -> None:
+    answer = call("predict_price", ASKED)
+    assert answer.status_code == 200
+    (quote,) = answer.json()["data"]
+    shown = enter(priced, TRIP).locator(".ta-price b")
+    expect(shown).to_be_visible(timeout=PATIENCE_MS)
+    assert cents_in(shown.inner_text()) == round(100 * quote["priced"]["price"])
+    assert quote["priced"]["trip"]["start_city"] == "São Paulo"
+    assert quote["level"] in {"LOW", "TYPICAL", "HIGH"}
+
+    (many,) = call("predict_many", [ASKED, ASKED]).json()["data"]
+    assert many["trips"] == [quote["priced"]] * 2
+    route = {name: ASKED[name] for name in ("start_city", "end_city")}
+    (calendar,) = call("predict_calendar", route, "2025-07").json()["data"]
+    assert len(calendar["days"]) == 31
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("predict_price", [{**ASKED, "end_city": "<b>"}], "CITY_INVALID"),
+        ("predict_price", [{**ASKED, "date": "tomorrow"}], "TRIP_INVALID"),
+        ("predict_price", [{**ASKED, "price": 1}], "TRIP_INVALID"),
+        ("predict_price", ["GRU"], "TRIP_INVALID"),
+        ("predict_price", [], "WEB_REQUEST_INVALID"),
+        ("predict_many", ["GRU"], "TRIP_INVALID"),
+        ("predict_many", [[ASKED] * 1_001], "TOO_MANY_TRIPS"),
+        ("predict_calendar", [ASKED, "July"], "MONTH_INVALID"),
+        ("predict_calendar", [None, "2025-07"], "TRIP_INVALID"),
+    ],
+)
+def test_call_that_cannot_be_met_is_told_why(
+    call: Any, name: str, data: Any, code: str
+) -> None:
+    answer = call(name, *data)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == code
+    assert answer.json()["message"] == answer.json()["detail"]
+
+
+def test_call_before_there_is_a_model_finds_none(empty: Any, call: Any) -> None:
+    answer = call("predict_price", ASKED)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NO_MASTER")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -22,6 +22,9 @@ _NAMED_IN = (
     ("promotions", "by"),
     ("pointers", "by"),
     ("training_runs", "rebuild.by"),
+    ("training_runs", "experiment.by"),
+    ("training_runs", "stopped_by"),
+    ("night_settings", "by"),
 )
 
 
