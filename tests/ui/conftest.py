@@ -35,7 +35,6 @@ from tripadvance_core.domain.promotion import (
     PromotionPolicy,
 )
 from tripadvance_core.domain.times import utc_now
-from tripadvance_core.domain.users import User
 from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.settings import load_settings
 from tripadvance_core.storage.repository import Repositories
@@ -84,9 +83,9 @@ class Site:
 
     def new_session(self) -> str:
         """Return the token of a new session of the administrator."""
-        user = self.database.find("users")[0]
-        del user["password_hash"]
-        return self.accounts.open_session(User.from_document(user))
+        user = self.accounts.user_named(EMAIL)
+        assert user is not None
+        return self.accounts.open_session(user)
 
 
 @contextmanager
@@ -137,9 +136,15 @@ def wait_until_it_answers(
 @pytest.fixture(scope="session")
 def serve(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[], Any]:
-    """Give a starter of web apps, each on a new data folder."""
-    return lambda: served(tmp_path_factory.mktemp("site"))
+) -> Callable[..., Any]:
+    """Give a starter of web apps, each on a new data folder that may be prepared."""
+
+    def start(prepare: Callable[[Path], None] = lambda _data_dir: None) -> Any:
+        data_dir = tmp_path_factory.mktemp("site")
+        prepare(data_dir)
+        return served(data_dir)
+
+    return start
 
 
 @pytest.fixture(scope="session")
