@@ -5,6 +5,7 @@ import sys
 
 import uvicorn
 
+from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.settings import Settings, load_settings
@@ -24,11 +25,12 @@ def main() -> None:
 
 def _serve(settings: Settings) -> None:
     _prepare_gradio(settings)
+    _prepare_prefect(settings)
     from ui.app import create_app  # after its environment is set
 
     with opened_services(settings) as services:
         uvicorn.run(
-            create_app(services),
+            create_app(services, PrefectScheduler()),
             host=settings.host,
             port=settings.web_port,
             log_level="warning",
@@ -44,6 +46,16 @@ def _prepare_gradio(settings: Settings) -> None:
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_OFFLINE": "1",
     }
+
+
+def _prepare_prefect(settings: Settings) -> None:
+    """Say where Prefect is, unless whoever starts us has, as ``up`` does."""
+    for name, value in {
+        "PREFECT_API_URL": f"{settings.prefect_url}/api",
+        "PREFECT_HOME": str(settings.data_dir.absolute() / "prefect"),
+        "DO_NOT_TRACK": "1",
+    }.items():
+        os.environ.setdefault(name, value)
 
 
 if __name__ == "__main__":

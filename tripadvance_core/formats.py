@@ -5,7 +5,13 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import (
+    NumberFormatError,
+    format_currency,
+    format_decimal,
+    format_percent,
+    parse_decimal,
+)
 
 from tripadvance_core.messages import Language
 
@@ -37,6 +43,30 @@ def figure(value: float, language: Language) -> str:
     """
     pattern = "#,##0" if isinstance(value, int) else "#,@##"
     return format_decimal(value, pattern, _LOCALES[language])
+
+
+def exact(value: float, language: Language) -> str:
+    """Write a number with all of its decimals, as a person may change it in a form.
+
+    >>> exact(0.15, "pt-BR"), exact(10_000, "pt-BR")
+    ('0,15', '10.000')
+    """
+    return format_decimal(value, "#,##0.##########", _LOCALES[language])
+
+
+def read_number(text: str, language: Language) -> float | None:
+    """Read a finite number that a person wrote, or return None if it is none.
+
+    >>> read_number("0,15", "pt-BR"), read_number("10.000", "pt-BR")
+    (0.15, 10000)
+    """
+    try:
+        number = parse_decimal(text.strip(), _LOCALES[language], strict=True)
+    except NumberFormatError:
+        return None
+    if not number.is_finite():
+        return None
+    return int(number) if number == number.to_integral_value() else float(number)
 
 
 def percent(share: float, language: Language, decimals: int = 1) -> str:

@@ -1,6 +1,7 @@
 """The web app: Gradio's pages in a FastAPI application, behind the gate."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
@@ -11,8 +12,10 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.errors import Refused, TripAdvanceError
+from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
+from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import answer_to_error
+from ui.api import CallErrors, add_api
 from ui.desk import Desk
 from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
@@ -29,13 +32,28 @@ from ui.pages import (
     login,
     metrics,
     models,
+    night,
     predict,
     register,
     reset,
+    train,
+    training,
     upload,
     users,
 )
-from ui.places import DATA, FILE, HOME, METRICS, MODELS, PREDICT, UPLOAD, Place
+from ui.places import (
+    DATA,
+    FILE,
+    HOME,
+    METRICS,
+    MODELS,
+    NIGHT,
+    PREDICT,
+    TRAIN,
+    TRAINING,
+    UPLOAD,
+    Place,
+)
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -48,6 +66,9 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     DATA: data.build,
     UPLOAD: upload.build,
     FILE: file.build,
+    TRAINING: training.build,
+    TRAIN: train.build,
+    NIGHT: night.build,
     METRICS: metrics.build,
     MODELS: models.build,
 }
@@ -62,11 +83,11 @@ _WITH_ROUTES = (
     files,
     models,
 )
-_AT_ONCE = 4
-_QUEUED = 64
+_AT_ONCE = 8
+_QUEUED = 1_000
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     """Return the application; the caller runs it with one worker.
 
     Gradio keeps its queue in the process, so two workers would not find each other's
@@ -74,7 +95,7 @@ def create_app(services: Services) -> FastAPI:
     """
     folder = gradio_folder(services.settings)
     owners = Owners(folder)
-    pages = _pages(services)
+    pages = _pages(services, scheduler)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -82,7 +103,7 @@ def create_app(services: Services) -> FastAPI:
         lifespan=sweeping(folder, owners),
     )
     _answer_errors(app, services)
-    _add_middleware(app, services, owners, _timers(pages))
+    _add_middleware(app, services, owners, pages)
 
     @app.get("/healthz")
     def health() -> dict[str, bool]:
@@ -105,17 +126,31 @@ def create_app(services: Services) -> FastAPI:
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
-        mcp_server=False,
+        mcp_server=_is_mcp_asked(services),
     )
     return app
 
 
-def _pages(services: Services) -> gr.Blocks:
+def _is_mcp_asked(services: Services) -> bool:
+    """Tell whether to answer MCP too.
+
+    Raises
+    ------
+    Unavailable
+        ``MCP_MISSING`` where what it needs is not installed.
+    """
+    if services.settings.mcp and find_spec("mcp") is None:
+        raise Unavailable("MCP_MISSING")
+    return services.settings.mcp
+
+
+def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
     """Return all pages of Gradio's; each has an address and loads only its own."""
     pages = gr.Blocks(title="TripAdvance", analytics_enabled=False)
-    desk = Desk(services, pages)
+    desk = Desk(services, scheduler, pages)
     with pages:
         _BUILDERS[HOME](desk)
+        add_api(services)
     for place, build in _BUILDERS.items():
         if place is not HOME:
             with pages.route(place.title, place.path, show_in_navbar=False):
@@ -125,23 +160,39 @@ def _pages(services: Services) -> gr.Blocks:
 
 
 def _add_middleware(
-    app: FastAPI, services: Services, owners: Owners, timers: frozenset[int]
+    app: FastAPI, services: Services, owners: Owners, pages: gr.Blocks
 ) -> None:
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(CallErrors, default_language=services.settings.language)
     app.add_middleware(
         OwnDocument,
         default_language=services.settings.language,
         zone=services.settings.zone,
     )
-    app.add_middleware(Gate, services=services, owners=owners, timers=timers)
+    app.add_middleware(
+        Gate,
+        services=services,
+        owners=owners,
+        timers=_timers(pages),
+        calls=_calls(pages),
+    )
 
 
 def _timers(pages: gr.Blocks) -> frozenset[int]:
     """Return the ids of the components that act without anybody's doing."""
     return frozenset(
         number for number, part in pages.blocks.items() if isinstance(part, gr.Timer)
+    )
+
+
+def _calls(pages: gr.Blocks) -> frozenset[str]:
+    """Return the names of what programs may call."""
+    return frozenset(
+        str(handler.api_name)
+        for handler in pages.fns.values()
+        if handler.api_visibility == "public"
     )
 
 

@@ -14,6 +14,7 @@ from tripadvance_core.bootstrap import Services
 from tripadvance_core.domain.users import Role, User
 from tripadvance_core.errors import Corrupted, Refused, TripAdvanceError, Unavailable
 from tripadvance_core.messages import Language
+from tripadvance_core.services.scheduler import Scheduler
 from ui.rendering import Words, chosen_language, render
 
 _LOG = logging.getLogger(__name__)
@@ -75,8 +76,11 @@ Act = Callable[..., Any]
 class Desk:
     """Puts handlers behind events: checks the role, tells errors, stays private."""
 
-    def __init__(self, services: Services, pages: gr.Blocks) -> None:
+    def __init__(
+        self, services: Services, scheduler: Scheduler, pages: gr.Blocks
+    ) -> None:
         self.services = services
+        self.scheduler = scheduler
         self._pages = pages
 
     def on(

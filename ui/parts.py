@@ -9,6 +9,7 @@ from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import Refused
 from ui.desk import Desk, Reader
 from ui.labels import label
+from ui.places import Place
 
 
 def html(name: str, *, waits: bool = True) -> gr.HTML:
@@ -76,6 +77,13 @@ class Confirmation:
         given = [reason, *inputs]
         acted = desk.on(yes.click, act, given, [asking, reason], least=least)
         self.done = acted.success
+
+
+def then_open(event: Any, place: Place) -> None:
+    """Have the browser open a page after an event of Gradio's."""
+    # Gradio ends its stream in the same breath, and would complain.
+    script = f"() => {{ setTimeout(() => location.assign('{place.path}')) }}"
+    event(None, None, None, js=script, api_visibility="private")
 
 
 class Chart:

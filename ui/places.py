@@ -38,6 +38,8 @@ MODELS: Final = Place("/models", "UI_MODELS")
 PREDICT: Final = Place("/predict", "UI_PREDICT")
 UPLOAD: Final = Place("/upload", "UI_UPLOAD", Role.ANALYST, under="/data")
 FILE: Final = Place("/file", "UI_FILE", under="/data")
+TRAIN: Final = Place("/train", "UI_TRAIN", Role.ANALYST, under="/training")
+NIGHT: Final = Place("/night", "UI_NIGHT", under="/training")
 
 ACCOUNT: Final = Place("/account", "ACCOUNT_TITLE")
 USERS: Final = Place("/users", "USERS_TITLE", Role.ADMINISTRATOR)
@@ -46,7 +48,7 @@ AUDIT: Final = Place("/audit", "AUDIT_TITLE", Role.ADMINISTRATOR, under="/users"
 MENU: Final = (HOME, PREDICT, DATA, TRAINING, METRICS, MODELS)
 """What the menu lists."""
 
-PLACES: Final = (*MENU, UPLOAD, FILE)
+PLACES: Final = (*MENU, UPLOAD, FILE, TRAIN, NIGHT)
 """Every page of Gradio's."""
 
 BAR: Final = (*MENU, USERS)

@@ -60,8 +60,12 @@ class Words:
         return self.say(upload.reason)
 
     def number(self, value: float, decimals: int = 0) -> str:
-        """Write a number with a fixed count of decimals."""
+        """Write a number, whole unless told otherwise."""
         return formats.number(value, self.language, decimals)
+
+    def exact(self, value: float) -> str:
+        """Write a number with all of its decimals."""
+        return formats.exact(value, self.language)
 
     def told(self, value: str | float) -> str:
         """Write a value of a column that holds texts or numbers."""
@@ -119,6 +123,10 @@ class Words:
     def duration(self, length: dt.timedelta) -> str:
         """Write a length of time."""
         return formats.duration(length, self.language)
+
+    def seconds(self, seconds: float) -> str:
+        """Write a length of time that is counted in seconds."""
+        return self.duration(dt.timedelta(seconds=seconds))
 
 
 def render(template: str, words: Words, **context: Any) -> str:

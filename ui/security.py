@@ -6,7 +6,7 @@ lets through only what the pages here need, and each of that to whom it belongs.
 """
 
 import re
-from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,10 +20,11 @@ from starlette.websockets import WebSocketClose
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.domain.users import User
 from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
+from tripadvance_core.services.api_tokens import Scope as TokenScope
 from ui.answers import SESSION_COOKIE, answer_to_error, answer_to_upload_error
-from ui.bodies import body_within, files_may_be_had, json_object, replaying
 from ui.files import Owners
 from ui.headers import PUBLIC_FOLDER, with_headers
+from ui.passage import Passage
 from ui.places import (
     FIRST_ADMIN_PAGE,
     FORGOT_PAGE,
@@ -33,12 +34,6 @@ from ui.places import (
     place_over,
 )
 from ui.rendering import chosen_language
-from ui.streams import ending_with
-from ui.upload_route import Uploads
-
-MAX_FORM_BYTES = 64 * 1024
-MAX_EVENT_BYTES = 8 * 2**20
-MAX_TABS = 100_000
 
 # By method as well, for Gradio has a login of its own under the same path.
 _OPEN = {
@@ -59,11 +54,19 @@ _OPEN = {
 _LOOKS = re.compile(r"/theme\.css|/(assets|static)/.+")
 _FILE = re.compile(r"/gradio_api/file=(?P<path>.+)", re.DOTALL)
 _UPLOAD = "/gradio_api/upload"
-_JOIN = "/gradio_api/queue/join"
-_EVENT = re.compile(rf"{_JOIN}|/gradio_api/(cancel|reset)")
+_EVENT = re.compile(r"/gradio_api/(queue/join|cancel|reset)")
 _STREAM = re.compile(
     r"/gradio_api/(queue/data|upload_progress|heartbeat/(?P<tab>[^/]+))"
 )
+# All that programs may ask for, with a token.
+_CALL = re.compile(r"/gradio_api/(call|run)/(?P<name>\w+)")
+_ANSWER_TO_CALL = re.compile(r"/gradio_api/call/(?P<name>\w+)/\w+")
+_DESCRIPTION = re.compile(r"/gradio_api/(info|openapi\.json)")
+_MCP = re.compile(r"/gradio_api/mcp(/.*)?")
+_PREDICTIONS = "predict"
+"""How the names of calls begin that a token for predictions allows."""
+
+SignedIn = Callable[[], Awaitable[bool]]
 
 
 class Gate:
@@ -75,18 +78,24 @@ class Gate:
         Who may have which of Gradio's files.
     timers
         The ids of Gradio's components that act without anybody's doing.
+    calls
+        The names of what programs may call.
     """
 
     def __init__(
-        self, app: ASGIApp, services: Services, owners: Owners, timers: frozenset[int]
+        self,
+        app: ASGIApp,
+        services: Services,
+        owners: Owners,
+        timers: frozenset[int],
+        calls: frozenset[str],
     ) -> None:
         self._app = app
         self._accounts = services.accounts
-        self._default_language = services.settings.language
-        self._owners = owners
+        self._settings = services.settings
         self._timers = timers
-        self._tabs = _Tabs()
-        self._uploads = Uploads(app, owners)
+        self._calls = calls
+        self._passage = Passage(app, owners)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request as an ASGI application."""
@@ -108,7 +117,7 @@ class Gate:
     def _refusal(self, error: TripAdvanceError, request: Request) -> Response:
         if error.code == "WEB_SIGN_IN_FIRST" and _wants_page(request):
             return RedirectResponse(LOGIN_PAGE, status_code=303)
-        language = chosen_language(request.cookies, self._default_language)
+        language = chosen_language(request.cookies, self._settings.language)
         if request.scope["path"] == _UPLOAD:
             return answer_to_upload_error(error, language)
         return answer_to_error(error, language)
@@ -118,83 +127,93 @@ class Gate:
         path = request.scope["path"]  # not request.url, of which Host is a part
         if request.method not in {"GET", "HEAD", "POST"}:
             raise Refused("WEB_METHOD_REFUSED")
+        # No page of another origin can send this header, so no Origin is asked for.
+        if (token := _token_of_program(request)) is not None:
+            await self._admit_program(request, token, send)
+            return
         if request.method == "POST" and not _is_from_here(request):
             raise Refused("WEB_OTHER_ORIGIN")
         if (request.method, path) in _OPEN or path.startswith(PUBLIC_FOLDER):
-            await self._pass_on(request, send)
+            await self._passage.form(request, send)
             return
         user = await run_in_threadpool(self._user, request)
         if user is None:
             raise Refused("WEB_SIGN_IN_FIRST")
         request.state.user = user
+        await self._admit_user(request, user, send)
+
+    async def _admit_user(self, request: Request, user: User, send: Send) -> None:
+        path, is_post = request.scope["path"], request.method == "POST"
         if place := place_over(path):
             if not user.role.may(place.least):
                 raise Refused("WEB_NOT_ALLOWED")
-            await self._pass_on(request, send)
-        elif request.method == "POST":
-            await self._admit_post_to_gradio(request, user, send)
-        else:
-            await self._admit_get_from_gradio(request, user, send)
-
-    async def _admit_post_to_gradio(
-        self, request: Request, user: User, send: Send
-    ) -> None:
-        path = request.scope["path"]
-        if path == _UPLOAD:
-            await self._uploads.take(request, user, send)
-        elif _EVENT.fullmatch(path):
-            body = await body_within(MAX_EVENT_BYTES, request)
-            event = await run_in_threadpool(json_object, body)
-            self._tabs.check(event.get("session_hash"), user)
-            await run_in_threadpool(self._check_event, request, user, event)
-            await self._app(request.scope, replaying(body, request.receive), send)
-        else:
-            raise Refused("WEB_NOT_FOUND")
-
-    async def _admit_get_from_gradio(
-        self, request: Request, user: User, send: Send
-    ) -> None:
-        path = request.scope["path"]
-        if stream := _STREAM.fullmatch(path):
+            await self._passage.form(request, send)
+        elif is_post and _EVENT.fullmatch(path):
+            event, body = await self._passage.look_through(request, user)
+            await run_in_threadpool(self._note_deed, request, event)
+            await self._passage.event(body, request, send)
+        elif not is_post and (stream := _STREAM.fullmatch(path)):
             tab = stream["tab"] or request.query_params.get("session_hash")
-            self._tabs.check(tab, user)
-            await ending_with(
-                lambda: run_in_threadpool(self._is_signed_in, request),
-                self._app,
-                request.scope,
-                request.receive,
-                send,
-            )
-        elif self._may_read(path, user):
-            await self._pass_on(request, send)
+            signed_in = self._watching(lambda: self._user(request))
+            await self._passage.stream(tab, signed_in, request, user, send)
+        elif not is_post and _LOOKS.fullmatch(path):
+            await self._passage.form(request, send)
+        else:
+            await self._admit_to_files(request, user, send)
+
+    async def _admit_to_files(self, request: Request, user: User, send: Send) -> None:
+        path, is_post = request.scope["path"], request.method == "POST"
+        if is_post and path == _UPLOAD:
+            await self._passage.upload(request, user, send)
+        elif not is_post and (file := _FILE.fullmatch(path)):
+            await self._passage.file(file["path"], request, user, send)
         else:
             raise Refused("WEB_NOT_FOUND")
 
-    async def _pass_on(self, request: Request, send: Send) -> None:
-        body = await body_within(MAX_FORM_BYTES, request)
-        await self._app(request.scope, replaying(body, request.receive), send)
-
-    def _may_read(self, path: str, user: User) -> bool:
-        file = _FILE.fullmatch(path)
-        if file is None:
-            return _LOOKS.fullmatch(path) is not None
-        return self._owners.may_have(file["path"], user.id)
-
-    def _check_event(self, request: Request, user: User, event: dict[str, Any]) -> None:
-        """Refuse files of somebody else; note what was done by hand."""
-        if not files_may_be_had(
-            event, lambda path: self._owners.may_have(path, user.id)
-        ):
+    async def _admit_program(self, request: Request, token: str, send: Send) -> None:
+        known = await run_in_threadpool(self._accounts.user_of_program, token)
+        if known is None:
+            raise Refused("WEB_TOKEN_REFUSED")
+        user, details = known
+        request.state.user = user
+        path, is_post = request.scope["path"], request.method == "POST"
+        signed_in = self._watching(lambda: self._accounts.user_of_program(token))
+        call = (_CALL if is_post else _ANSWER_TO_CALL).fullmatch(path)
+        if call and call["name"] not in self._calls:
             raise Refused("WEB_NOT_FOUND")
+        for_everything = details.scope is TokenScope.AS_USER
+        if call and not (for_everything or call["name"].startswith(_PREDICTIONS)):
+            raise Refused("WEB_NOT_ALLOWED")
+        is_mcp = self._settings.mcp and _MCP.fullmatch(path) is not None
+        if is_mcp and not for_everything:
+            raise Refused("WEB_NOT_ALLOWED")
+        if (is_mcp or call) and is_post:
+            event, body = await self._passage.look_through(request, user)
+            # Gradio would believe this number more than the name in the address.
+            if event.get("fn_index") is not None:
+                raise Refused("WEB_REQUEST_INVALID")
+            await self._passage.event(body, request, send)
+        elif is_mcp or call:
+            await self._passage.stream(None, signed_in, request, user, send)
+        elif not is_post and _DESCRIPTION.fullmatch(path):
+            await self._passage.form(request, send)
+        else:
+            await self._admit_to_files(request, user, send)
+
+    def _note_deed(self, request: Request, event: dict[str, Any]) -> None:
+        """Keep the session of somebody who does something from ending for idleness."""
         trigger = event.get("trigger_id")
         if isinstance(trigger, int) and trigger not in self._timers:
             self._user(request, active=True)
 
-    def _is_signed_in(self, request: Request) -> bool:
-        try:
-            return self._user(request) is not None
-        except Unavailable:
-            return False
+    def _watching(self, find: Callable[[], object]) -> SignedIn:
+        def is_signed_in() -> bool:
+            try:
+                return find() is not None
+            except Unavailable:
+                return False
+
+        return lambda: run_in_threadpool(is_signed_in)
 
     def _user(self, request: Request, *, active: bool = False) -> User | None:
         # What a page does by itself, in a browser that somebody left, must not keep
@@ -204,26 +223,9 @@ class Gate:
         return self._accounts.user_of(token, active=active) if token else None
 
 
-class _Tabs:
-    """Knows whose each open page is, by the name that Gradio's front end gave it.
-
-    The name is short and made in the browser, but whoever knows it reads the answers.
-    """
-
-    def __init__(self) -> None:
-        self._users: OrderedDict[str, str] = OrderedDict()
-
-    def check(self, tab: Any, user: User) -> None:
-        """Give the page to its first user; ``WEB_NOT_FOUND`` if it is another's."""
-        if tab is None:
-            return
-        if not isinstance(tab, str):
-            raise Refused("WEB_REQUEST_INVALID")
-        if self._users.setdefault(tab, user.id) != user.id:
-            raise Refused("WEB_NOT_FOUND")
-        self._users.move_to_end(tab)
-        if len(self._users) > MAX_TABS:
-            self._users.popitem(last=False)
+def _token_of_program(request: Request) -> str | None:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
 
 
 def _is_from_here(request: Request) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from tripadvance_core.domain.trips import Told, Trip
 from tripadvance_core.errors import Refused
+from ui.places import PREDICT
 
 FURTHER: Final = "x."
 """How the name of a further column begins in an address."""
@@ -84,12 +85,8 @@ class TripForm:
             raise Refused("MONTH_INVALID", month=text) from error
 
     def address(self, **changes: Any) -> str:
-        """Return the address of the page with some of its fields changed.
-
-        A name of Python's, such as ``from``, is written with an underscore behind it.
-        """
-        named = {name.rstrip("_"): value for name, value in changes.items()}
-        return self.address_with(named)
+        """Return the address of the page with some of its fields changed."""
+        return self.address_with(changes)
 
     def address_with(self, changes: Mapping[str, Any]) -> str:
         """Return the same for names that are no words of Python's; None removes."""
@@ -99,7 +96,8 @@ class TripForm:
             if name in _OURS or name.startswith(FURTHER)
         }
         kept = {name: value for name, value in (fields | {**changes}).items() if value}
-        return "?" + urlencode(kept)
+        # Whole, for Gradio's documents have "/" for their base.
+        return f"{PREDICT.path}?{urlencode(kept)}"
 
 
 def month_after(day: dt.date) -> dt.date:

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stored import stored
 from tripadvance_core.learning import trial as trial_module
 from tripadvance_core.learning.boosting import Progress, TrainingParameters
+from tripadvance_core.learning.matrices import EncodedFares
 from tripadvance_core.learning.trial import (
     MIN_ROWS,
     Trial,
@@ -16,21 +18,17 @@ from tripadvance_core.learning.trial import (
     planned_rounds,
 )
 from tripadvance_core.tabular.features import FeatureEncoder
-from tripadvance_core.tabular.identity import row_hashes
 
 MakeFrame = Callable[..., pd.DataFrame]
 
 
 def tried(frame: pd.DataFrame, parameters: TrainingParameters) -> tuple[Trial, int]:
     """Hold a trial; return it and the rounds that are left in the plan."""
+    rows = stored(frame)
     planned = planned_rounds(len(frame), parameters)
     progress = Progress(planned, lambda: False, lambda _done, _of: None)
     found = hold_a_trial(
-        FeatureEncoder.fit(frame),
-        frame,
-        row_hashes(frame).to_numpy(np.uint64),
-        parameters,
-        progress,
+        rows, EncodedFares(FeatureEncoder.fit(rows), rows), parameters, progress
     )
     return found, progress.planned - progress.done
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stored import stored
 from tripadvance_core.domain.trips import Trip
 from tripadvance_core.tabular.features import FeatureEncoder, columns_of
 from tripadvance_core.tabular.jobs import from_parquet, to_parquet
@@ -40,7 +41,7 @@ def fares(rows: int = 200, seed: int = 1, **columns: Any) -> pd.DataFrame:
 
 
 def past(*frames: pd.DataFrame) -> PastFares:
-    encoder = FeatureEncoder.fit(pd.concat(frames, ignore_index=True))
+    encoder = FeatureEncoder.fit(stored(pd.concat(frames, ignore_index=True)))
     sample = sampled([to_parquet(frame) for frame in frames], encoder)
     return PastFares(from_parquet(to_parquet(sample)), encoder)
 
@@ -64,7 +65,7 @@ def test_sample_holds_so_many_fares_of_a_route_and_no_more() -> None:
 
 def test_sample_is_the_same_whatever_the_order_of_files() -> None:
     frames = [fares(900, seed) for seed in (1, 2, 3)]
-    encoder = FeatureEncoder.fit(frames[0])
+    encoder = FeatureEncoder.fit(stored(frames[0]))
     contents = [to_parquet(frame) for frame in frames]
     there, back = sampled(contents, encoder), sampled(contents[::-1], encoder)
     pd.testing.assert_frame_equal(
@@ -79,7 +80,7 @@ def test_row_that_two_files_share_counts_once() -> None:
 def test_usual_range_is_the_middle_third() -> None:
     prices = pd.Series(np.linspace(100, 400, 200))
     same_route = {"start_city": "Salvador", "end_city": "Recife", "price": prices}
-    usual = route(past(fares(**same_route)), "Salvador", "Recife").usual_range({})
+    usual = route(past(fares(**same_route)), "Salvador", "Recife").usual_range({}, {})
     assert usual.low == pytest.approx(200, abs=3)
     assert usual.high == pytest.approx(300, abs=3)
     assert usual.fares == 200
@@ -92,15 +93,15 @@ def test_usual_range_weighs_the_seats() -> None:
         **{"start_city": "Salvador", "end_city": "Recife", "price": prices},
         "seats": np.tile([1.0, 1.0, 100.0], 40),
     }
-    usual = route(past(fares(120, **columns)), "Salvador", "Recife").usual_range({})
+    usual = route(past(fares(120, **columns)), "Salvador", "Recife").usual_range({}, {})
     assert usual.low > 800
 
 
 def test_nobody_tells_what_is_usual_from_too_few_fares() -> None:
     few = fares(FEWEST - 1, start_city="Salvador", end_city="Recife")
-    assert route(past(few), "Salvador", "Recife").usual_range({}) is None
+    assert route(past(few), "Salvador", "Recife").usual_range({}, {}) is None
     enough = fares(FEWEST, start_city="Salvador", end_city="Recife")
-    assert route(past(enough), "Salvador", "Recife").usual_range({}) is not None
+    assert route(past(enough), "Salvador", "Recife").usual_range({}, {}) is not None
 
 
 def test_usual_range_is_that_of_like_fares() -> None:
@@ -108,8 +109,43 @@ def test_usual_range_is_that_of_like_fares() -> None:
     business = frame["cabin"] == "Business"
     frame.loc[business, "price"] *= 10
     known = route(past(frame), "Salvador", "Recife")
-    assert known.usual_range({"cabin": "business"}).low > 1_000
-    assert known.usual_range({"cabin": "Economy"}).high < 1_000
+    assert known.usual_range({"cabin": "business"}, {}).low > 1_000
+    assert known.usual_range({"cabin": "Economy"}, {}).high < 1_000
+
+
+def test_assumed_value_counts_only_where_it_tells_cheap_from_dear() -> None:
+    frame = fares(600)
+    alike = route(past(frame), "Salvador", "Recife")
+    assert alike.kinds == ()
+    assert alike.usual_range({}, {"cabin": "Business"}) == alike.usual_range({}, {})
+
+    frame.loc[frame["cabin"] == "Business", "price"] *= 30
+    known = route(past(frame), "Salvador", "Recife")
+    assert known.kinds == ("cabin",)
+    assert known.usual_range({}, {"cabin": "Business"}).low > 3_000
+    # Of a value that few fares have the route as a whole is told.
+    assert known.usual_range({}, {"cabin": "First"}) == known.usual_range({}, {})
+    assert known.usual_range({"cabin": "First"}, {}) is None
+
+
+def test_column_whose_values_are_nearly_all_its_own_tells_nothing() -> None:
+    flights = [f"F{number % 150}" for number in range(300)]
+    frame = fares(300, start_city="Salvador", end_city="Recife", flight=flights)
+    assert route(past(frame), "Salvador", "Recife").kinds == ()
+
+
+def test_usual_value_is_that_of_the_route_if_the_airline_sells_it() -> None:
+    """Most fares of Azul are in business, most of the route in economy."""
+    airline = np.repeat(["Gol", "Azul"], [300, 100])
+    cabin = np.repeat(["Economy", "Business", "Economy"], [300, 70, 30])
+    same_route = {"start_city": "Salvador", "end_city": "Recife"}
+    flight = np.where(airline == "Gol", "G3 1", "AD 2")
+    frame = fares(400, airline=airline, cabin=cabin, flight=flight, **same_route)
+    known = route(past(frame), "Salvador", "Recife")
+    assert known.usual("cabin", "Azul") == "Economy"
+    assert known.usual("flight", "Azul") == "AD 2"
+    assert known.usual("flight", "Gol") == "G3 1"
+    assert known.usual("flight") == "G3 1"
 
 
 def test_nearest_fares_are_of_the_airline_the_season_and_the_cabin() -> None:
@@ -180,6 +216,6 @@ def test_file_whose_column_holds_numbers_and_one_whose_holds_text_go_together() 
     numbers = fares(100, cabin=np.tile([2.0, 3.0], 50))
     texts = fares(100, seed=2, cabin=np.tile(["2", "first"], 50))
     joined = pd.concat([numbers.astype({"cabin": object}), texts], ignore_index=True)
-    encoder = FeatureEncoder.fit(joined)
+    encoder = FeatureEncoder.fit(stored(joined))
     sample = sampled([to_parquet(numbers), to_parquet(texts)], encoder)
     assert set(sample["cabin"]) == {"2", "3", "first"}

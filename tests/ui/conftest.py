@@ -14,8 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.browsing import browser, open_context
 from tripadvance_core.domain.entities import (
     ColumnMapping,
     MasterPointer,
@@ -35,22 +36,15 @@ from tripadvance_core.domain.promotion import (
     PromotionPolicy,
 )
 from tripadvance_core.domain.times import utc_now
+from tripadvance_core.domain.users import Role, User
 from tripadvance_core.services.accounts import AccountService
+from tripadvance_core.services.administration import Administration
+from tripadvance_core.services.audit import Actor
 from tripadvance_core.settings import load_settings
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.storage.sqlite import SqliteDatabase
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-SILENT = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 60_000
+__all__ = ["browser", "open_context"]  # fixtures of every browser test
 
 EMAIL = "ana@exemplo.com"
 PASSWORD = "uma frase bem longa"
@@ -68,9 +62,17 @@ class Site:
     """A running web app, and the database behind it."""
 
     url: str
+    data_dir: Path
+    log_file: Path
     database: SqliteDatabase
     accounts: AccountService
+    administration: Administration
     process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> str:
+        """What the process has written so far."""
+        return self.log_file.read_text(encoding="utf-8")
 
     def client(self, **headers: str) -> httpx.Client:
         """Return a client that says, like a browser, where its requests come from."""
@@ -81,26 +83,38 @@ class Site:
     def sign_in(self, client: httpx.Client) -> httpx.Response:
         return client.post("/auth/login", json={"email": EMAIL, "password": PASSWORD})
 
-    def new_session(self) -> str:
-        """Return the token of a new session of the administrator."""
-        user = self.accounts.user_named(EMAIL)
+    def new_session(self, email: str = EMAIL) -> str:
+        """Return the token of a new session, by default of the administrator."""
+        user = self.accounts.user_named(email)
         assert user is not None
         return self.accounts.open_session(user)
 
+    def user(self, email: str, role: Role) -> User:
+        """Return a user, who comes in by an invitation when asked for first."""
+        if known := self.accounts.user_named(email):
+            return known
+        administrator = self.accounts.user_named(EMAIL)
+        assert administrator is not None
+        token = self.administration.invite(role, Actor(administrator, "test"))
+        name = email.partition("@")[0]
+        return self.accounts.register(token, email, name, PASSWORD, email)
+
 
 @contextmanager
-def served(data_dir: Path) -> Iterator[Site]:
+def served(data_dir: Path, **setting: str) -> Iterator[Site]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
         "TRIPADVANCE_DATA_DIR": str(data_dir),
         "TRIPADVANCE_WEB_PORT": str(port),
+        **{f"TRIPADVANCE_{name.upper()}": value for name, value in setting.items()},
     }
+    log_file = data_dir / f"web-{port}.log"
     url = f"http://127.0.0.1:{port}"
     settings = load_settings(data_dir)
     database = SqliteDatabase(data_dir / "tripadvance.db")
-    with (data_dir / "web.log").open("wb") as log:
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "deployments.web"],
             env=environment,
@@ -108,9 +122,15 @@ def served(data_dir: Path) -> Iterator[Site]:
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_until_it_answers(url, process, data_dir / "web.log")
+            wait_until_it_answers(url, process, log_file)
             yield Site(
-                url, database, AccountService(settings, database, utc_now), process
+                url,
+                data_dir,
+                log_file,
+                database,
+                AccountService(settings, database, utc_now),
+                Administration(database, utc_now),
+                process,
             )
         finally:
             process.terminate()
@@ -137,18 +157,16 @@ def wait_until_it_answers(
 def serve(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Any]:
-    """Give a starter of web apps, each on a new data folder that may be prepared."""
+    """Give a starter of web apps, each on a new data folder if none is named."""
 
-    def start(prepare: Callable[[Path], None] = lambda _data_dir: None) -> Any:
-        data_dir = tmp_path_factory.mktemp("site")
-        prepare(data_dir)
-        return served(data_dir)
+    def start(data_dir: Path | None = None, **setting: str) -> Any:
+        return served(data_dir or tmp_path_factory.mktemp("site"), **setting)
 
     return start
 
 
 @pytest.fixture(scope="session")
-def running_site(serve: Callable[[], Any]) -> Iterator[Site]:
+def running_site(serve: Callable[..., Any]) -> Iterator[Site]:
     """One web app for all tests that only look, with an administrator and a night."""
     with serve() as site:
         token = site.accounts.first_admin_token()
@@ -175,6 +193,24 @@ def ana(site: Site) -> Iterator[httpx.Client]:
     """A client that is signed in."""
     with site.client() as client:
         client.cookies.set("tripadvance_session", site.new_session())
+        yield client
+
+
+@pytest.fixture
+def bia(site: Site) -> Iterator[httpx.Client]:
+    """A client that is signed in as an analyst."""
+    site.user("bia@exemplo.com", Role.ANALYST)
+    with site.client() as client:
+        client.cookies.set("tripadvance_session", site.new_session("bia@exemplo.com"))
+        yield client
+
+
+@pytest.fixture
+def caio(site: Site) -> Iterator[httpx.Client]:
+    """A client that is signed in as a viewer."""
+    site.user("caio@exemplo.com", Role.VIEWER)
+    with site.client() as client:
+        client.cookies.set("tripadvance_session", site.new_session("caio@exemplo.com"))
         yield client
 
 
@@ -281,55 +317,21 @@ def upload(upload_id: str, name: str) -> Upload:
     )
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}; name one in CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SILENT)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_context(browser: Browser) -> Iterator[Any]:
-    """Give a maker of contexts that allow no outside request and no error.
-
-    The browser speaks English, so that Portuguese must come from the application.
-    """
-    contexts: list[BrowserContext] = []
-    faults: list[str] = []
-
-    def open_for(site: Any, **options: Any) -> BrowserContext:
-        context = browser.new_context(locale="en-US", **options)
-        context.set_default_timeout(PATIENCE_MS)
-        own = (site.url, "data:", "blob:")
-        context.on(
-            "request",
-            lambda sent: None if sent.url.startswith(own) else faults.append(sent.url),
-        )
-        context.on("weberror", lambda error: faults.append(str(error.error)))
-        context.on("dialog", lambda dialog: faults.append(dialog.message))
-        contexts.append(context)
-        return context
-
-    yield open_for
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
 @pytest.fixture
 def enter(open_context: Any) -> Callable[..., Page]:
-    """Give a way to open a page of a site, signed in as its administrator."""
+    """Give a way to open a page of a site, signed in, by default as administrator."""
 
     def open_page(
-        site: Site, path: str = "/", language: str = "pt-BR", **options: Any
+        site: Site,
+        path: str = "/",
+        language: str = "pt-BR",
+        email: str = EMAIL,
+        **options: Any,
     ) -> Page:
         context = open_context(site, **options)
         context.add_cookies([{"name": "lang", "value": language, "url": site.url}])
         cookie = {"name": "tripadvance_session", "url": site.url}
-        context.add_cookies([{**cookie, "value": site.new_session()}])
+        context.add_cookies([{**cookie, "value": site.new_session(email)}])
         page: Page = context.new_page()
         page.goto(site.url + path)
         return page

@@ -16,7 +16,6 @@ from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.domain.times import utc_now
 from tripadvance_core.domain.users import Role
 from tripadvance_core.services.night import NightOrder
-from tripadvance_core.services.people import People
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.settings import load_settings
 from tripadvance_core.storage.folder import FolderStore
@@ -31,52 +30,41 @@ HOSTILE = "<img src=x onerror=alert(1)>.csv"
 
 
 @pytest.fixture(scope="module")
-def data_dirs() -> list[Path]:
-    return []
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("modelled")
 
 
 @pytest.fixture
-def registry(modelled: Any, data_dirs: list[Path]) -> Registry:
+def registry(modelled: Any, data_dir: Path) -> Registry:
     """Return the registry of the site, to look and to act behind the page's back."""
-    return Registry(modelled.database, FolderStore(data_dirs[0] / "objects"), utc_now)
+    return Registry(modelled.database, FolderStore(data_dir / "objects"), utc_now)
 
 
 @pytest.fixture(scope="module")
 def modelled(
-    serve: Any, make_fares: Callable[..., bytes], data_dirs: list[Path]
+    serve: Any, make_fares: Callable[..., bytes], data_dir: Path
 ) -> Iterator[Any]:
-    """A web app with three models, of which the first is MASTER, and three users."""
-
-    def train(data_dir: Path) -> None:
-        data_dirs.append(data_dir)
-        small = {"boosting_rounds": 15, "max_depth": 4, "threads": 1, "min_gain": 0.9}
-        with opened_services(load_settings(data_dir, **small)) as services:
-            accounts = services.accounts
-            accounts.create_first_admin(
-                accounts.first_admin_token(), ADMINISTRATOR, "Ana", PASSWORD
-            )
-            people = People(services.database, services.clock)
-            for role in (Role.VIEWER, Role.ANALYST):
-                people.add(people.new(email_of(role), role, PASSWORD, role))
-            for seed, name in enumerate(("primeira.csv", HOSTILE, "terceira.csv")):
-                content = make_fares(400, seed)
-                services.uploads.ingest(content, name, ColumnMapping(), owner="ana")
-                order = NightOrder(holder="test", ignore_window=True)
-                services.night.run_partition(order, services.training)
-            assert services.registry.master().number == 1
-
-    with serve(train) as site:
+    """A web app with three models, of which the first is MASTER."""
+    small = {"boosting_rounds": 15, "max_depth": 4, "threads": 1, "min_gain": 0.9}
+    with opened_services(load_settings(data_dir, **small)) as services:
+        accounts = services.accounts
+        accounts.create_first_admin(
+            accounts.first_admin_token(), ADMINISTRATOR, "Ana", PASSWORD
+        )
+        for seed, name in enumerate(("primeira.csv", HOSTILE, "terceira.csv")):
+            content = make_fares(400, seed)
+            services.uploads.ingest(content, name, ColumnMapping(), owner="ana")
+            order = NightOrder(holder="test", ignore_window=True)
+            services.night.run_partition(order, services.training)
+        assert services.registry.master().number == 1
+    with serve(data_dir) as site:
         yield site
 
 
-def email_of(role: Role) -> str:
-    return f"{role}@exemplo.com"
-
-
-def client_of(site: Any, email: str) -> Any:
+def client_of(site: Any, role: Role) -> Any:
+    user = site.user(f"{role}@exemplo.com", role)
     client = site.client()
-    session = site.accounts.open_session(site.accounts.user_named(email))
-    client.cookies.set("tripadvance_session", session)
+    client.cookies.set("tripadvance_session", site.new_session(user.email))
     return client
 
 
@@ -240,13 +228,13 @@ def test_model_is_downloaded_by_analysts_and_not_by_viewers(
     modelled: Any, registry: Registry
 ) -> None:
     model = registry.version("v1")
-    with client_of(modelled, email_of(Role.ANALYST)) as client:
+    with client_of(modelled, Role.ANALYST) as client:
         answer = client.get(f"/models/{model.id}.zip")
         assert answer.headers["content-disposition"] == "attachment; filename=v1.zip"
         assert client.get("/models/nothing.zip").status_code == 404
     names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
     assert {"v1/model-card.md", "v1/model-card.json"} < set(names)
-    with client_of(modelled, email_of(Role.VIEWER)) as client:
+    with client_of(modelled, Role.VIEWER) as client:
         assert client.get(f"/models/{model.id}.zip").status_code == 403
     with modelled.client() as stranger:
         assert stranger.get(f"/models/{model.id}.zip").status_code in {303, 401}

@@ -32,7 +32,7 @@ def answer(language: Language, tmp_path: Path) -> httpx.Response:
         accounts=NoAccounts(), settings=SimpleNamespace(language=language)
     )
 
-    gate = Gate(never, services, Owners(tmp_path), frozenset())
+    gate = Gate(never, services, Owners(tmp_path), frozenset(), frozenset())
 
     async def get() -> httpx.Response:
         transport = httpx.ASGITransport(gate)

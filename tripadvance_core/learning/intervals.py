@@ -8,7 +8,7 @@ and Candès 2019, with the scaled score of Sesia and Romano 2021).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import xgboost as xgb
@@ -28,6 +28,17 @@ _MIN_RESIDUALS: Final = 1_000
 _QUANTILES: Final = (0.1, 0.9)
 # A band without width could never be stretched to hold anything.
 _NARROWEST: Final = 0.005
+
+
+class Reach(NamedTuple):
+    """How far a band reaches below and above n predicted log prices, shape (n,)."""
+
+    low: Floats
+    high: Floats
+
+    def scores(self, missed: Floats) -> Floats:
+        """Return by what factor the band must be stretched to hold each row."""
+        return np.where(missed < 0, -missed / self.low, missed / self.high)
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,8 @@ class Band:
             progress,
         )
         band = cls(booster)
-        scores = band._scores(residuals.features, residuals.logs, residuals.missed)
+        reach = band.reach(residuals.features, residuals.logs)
+        scores = reach.scores(residuals.missed)
         later = residuals.later
         return replace(
             band,
@@ -84,15 +96,13 @@ class Band:
             },
         )
 
-    def calibrated(
-        self, features: NDArray[np.float32], logs: Floats, missed: Floats
-    ) -> Self:
+    def calibrated(self, reach: Reach, missed: Floats) -> Self:
         """Return this band stretched to hold what it should of n reserved rows.
 
         The factor is the ⌈(n + 1) · level⌉-th smallest score; too few rows for it
         leave the band without the level.
         """
-        scores = self._scores(features, logs, missed)
+        scores = reach.scores(missed)
         stretch = {}
         for level in LEVELS:
             quantile = conformal_quantile(scores, level)
@@ -101,34 +111,21 @@ class Band:
         return replace(self, stretch=stretch)
 
     def around(
-        self,
-        features: NDArray[np.float32],
-        logs: Floats,
-        later: NDArray[np.bool_],
-        level: int,
+        self, reach: Reach, logs: Floats, later: NDArray[np.bool_], level: int
     ) -> tuple[Floats, Floats]:
         """Return the ends of the range in log price, NaN where it is not known."""
         factor = (self.stretch or {}).get(level, np.nan)
         further = (self.later_stretch or {}).get(level, 1.0)
         factors = factor * np.where(later, further, 1.0)
-        low, high = self._shape(features, logs)
-        return logs - factors * low, logs + factors * high
+        return logs - factors * reach.low, logs + factors * reach.high
 
-    def _shape(
-        self, features: NDArray[np.float32], logs: Floats
-    ) -> tuple[Floats, Floats]:
-        """Return how far the band reaches below and above each prediction."""
-        if self.booster is None:
-            return np.ones(logs.size), np.ones(logs.size)
+    def reach(self, features: NDArray[np.float32], logs: Floats) -> Reach:
+        """Return how far the band reaches around each prediction, unstretched."""
+        if self.booster is None or not logs.size:
+            return Reach(np.ones(logs.size), np.ones(logs.size))
         ends = self.booster.inplace_predict(_with_logs(features, logs))
         low, high = np.asarray(ends, dtype=np.float64).T
-        return np.maximum(-low, _NARROWEST), np.maximum(high, _NARROWEST)
-
-    def _scores(
-        self, features: NDArray[np.float32], logs: Floats, missed: Floats
-    ) -> Floats:
-        low, high = self._shape(features, logs)
-        return np.where(missed < 0, -missed / low, missed / high)
+        return Reach(np.maximum(-low, _NARROWEST), np.maximum(high, _NARROWEST))
 
 
 def conformal_quantile(scores: Floats, level: int) -> float | None:

@@ -22,8 +22,9 @@ from tripadvance_core.learning.boosting import (
     boost,
     plain_rounds,
 )
-from tripadvance_core.learning.matrices import weights_of
-from tripadvance_core.tabular.features import QUOTE_DATE, FeatureEncoder
+from tripadvance_core.learning.matrices import EncodedFares
+from tripadvance_core.tabular.features import QUOTE_DATE
+from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 
 TRIAL_ROWS: Final = 20_000
 """Most rows that a trial trains on, and most that judge it."""
@@ -118,9 +119,8 @@ def planned_rounds(rows: int, parameters: TrainingParameters) -> int:
 
 
 def hold_a_trial(
-    encoder: FeatureEncoder,
-    frame: pd.DataFrame,
-    hashes: NDArray[np.uint64],
+    rows: FareRows,
+    fares: EncodedFares,
     parameters: TrainingParameters,
     progress: Progress,
 ) -> Trial:
@@ -128,25 +128,26 @@ def hold_a_trial(
 
     A trial on a part of the rows knows what serves so many. All of them bear more: one
     level of depth with each doubling, and rounds in proportion, within the bounds.
+    Rows of one identity are on one side of a cut.
 
     Parameters
     ----------
-    hashes
-        The identity of each row, shape (n,); equal rows are on one side of a cut.
+    fares
+        The same rows, encoded.
     """
-    if len(frame) < MIN_ROWS:
-        progress.skip(planned_rounds(len(frame), parameters))
+    if len(rows) < MIN_ROWS:
+        progress.skip(planned_rounds(len(rows), parameters))
         careful = Recipe(
             depth=min(depths(parameters)),
             leaf=_CAREFUL_LEAF,
             rounds=parameters.boosting_rounds,
         )
         return Trial(careful, None)
-    later = _later(frame)
-    judging = later | (hashes % _SEEN_DAYS_ONE_IN == 0)
+    later = _later(rows)
+    judging = later | (rows.column(ROW_HASH) % _SEEN_DAYS_ONE_IN == 0)
     train = _sampled(~judging, TRIAL_ROWS, parameters.seed)
     judge = _sampled(judging, TRIAL_ROWS, parameters.seed)
-    found = _Contest(encoder, frame, later, train, judge, parameters, progress)
+    found = _Contest(fares, later, train, judge, parameters, progress)
     return found.decided(scale=(~judging).sum() / len(train))
 
 
@@ -155,36 +156,35 @@ class _Contest:
 
     def __init__(
         self,
-        encoder: FeatureEncoder,
-        frame: pd.DataFrame,
+        fares: EncodedFares,
         later: Mask,
         train: NDArray[np.int64],
         judge: NDArray[np.int64],
         parameters: TrainingParameters,
         progress: Progress,
     ) -> None:
-        self._rounds = trial_rounds(len(frame), parameters)
+        self._rounds = trial_rounds(len(fares), parameters)
         self._parameters = parameters
         self._progress = progress
-        seen, judged = frame.iloc[train], frame.iloc[judge]
-        self._features = encoder.transform(judged)
-        self._prices = judged["price"].to_numpy(np.float64)
+        seen, judged = fares.sample(train), fares.sample(judge)
+        self._features = judged.features
+        self._prices = judged.prices
         self._later = later[judge]
-        self._mean = float(seen["price"].mean())
+        self._mean = float(seen.prices.mean())
         self._matrix = xgb.QuantileDMatrix(
-            encoder.transform(seen),
-            label=np.log(seen["price"].to_numpy(np.float64)),
-            weight=weights_of(seen),
-            feature_types=encoder.types,
+            seen.features,
+            label=np.log(seen.prices),
+            weight=seen.weights,
+            feature_types=fares.types,
             enable_categorical=True,
             nthread=parameters.threads,
         )
-        self._plain = seen["price"].to_numpy(np.float64) / self._mean
+        self._plain = seen.prices / self._mean
         self._judge = xgb.QuantileDMatrix(
             self._features,
             label=np.log(self._prices),
             weight=_even(self._later),
-            feature_types=encoder.types,
+            feature_types=fares.types,
             ref=self._matrix,
             enable_categorical=True,
             nthread=parameters.threads,
@@ -256,14 +256,15 @@ class _Contest:
         return np.asarray(booster.inplace_predict(self._features), dtype=np.float64)
 
 
-def _later(frame: pd.DataFrame) -> Mask:
+def _later(rows: FareRows) -> Mask:
     """Return the rows of the last days: of those of the quote, where all are given."""
-    days = frame["date"]
-    if QUOTE_DATE in frame and frame[QUOTE_DATE].notna().all():
-        quoted = frame[QUOTE_DATE]
-        days = quoted if quoted.nunique() >= _MIN_DAYS else days
+    days = pd.Series(rows.column("date"))
+    if QUOTE_DATE in rows.shared:
+        quoted = pd.Series(rows.column(QUOTE_DATE))
+        if quoted.notna().all() and quoted.nunique() >= _MIN_DAYS:
+            days = quoted
     if days.nunique() < _MIN_DAYS:
-        return np.zeros(len(frame), dtype=np.bool_)
+        return np.zeros(len(days), dtype=np.bool_)
     cut = days.quantile(1 - _LATER_SHARE, interpolation="higher")
     last = days >= cut
     return (last if last.mean() < 0.5 else days > cut).to_numpy(dtype=np.bool_)

@@ -9,6 +9,8 @@ _INDEXES = (
     ("uploaded_files", ("claim.token",)),
     ("uploaded_files", ("last_day",)),
     ("training_runs", ("status", "number")),
+    ("training_runs", ("number",)),
+    ("night_settings", ("number",)),
     ("models", ("number",)),
     ("promotions", ("version",)),
     ("decisions", ("challenger_id",)),

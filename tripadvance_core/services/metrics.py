@@ -240,7 +240,7 @@ class ModelMetrics:
             rival=table["second"].to_numpy(np.float64),
             groups=table["group"].to_numpy(np.int64),
         )
-        policy = self._promoter.policy
+        policy = self._promoter.current_policy
         errors = pd.DataFrame(
             {
                 "first": 100 * errors_of("MAPE", panel.actual, panel.challenger),

@@ -8,7 +8,7 @@ commits under the lease token of its run only.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,11 +23,13 @@ from tripadvance_core.domain.entities import (
     ModelVersion,
     RunStatus,
     StandingPanel,
+    StepUnderWay,
     StoredFile,
     TrainingRun,
     Upload,
     UploadStatus,
 )
+from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.domain.panels import PanelProof
 from tripadvance_core.domain.promotion import Resources
@@ -37,30 +39,37 @@ from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import (
     CARD_FILE,
     ModelCard,
-    route_median_baseline,
+    RouteMedians,
+    original_baseline,
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
 from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
-from tripadvance_core.services.history import History, read_history, read_rows
-from tripadvance_core.services.panels import Panels, load_hashes, store_hashes
+from tripadvance_core.services.experiments import require_all
+from tripadvance_core.services.history import (
+    History,
+    load_rows,
+    read_history,
+    uploads_of_history,
+)
+from tripadvance_core.services.night_settings import NightSettingsService
+from tripadvance_core.services.panels import (
+    Panels,
+    RowHashes,
+    load_hashes,
+    store_hashes,
+)
+from tripadvance_core.services.progress import OnRound, RoundsRecorder, untold
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
-from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, store_file
+from tripadvance_core.storage.database import Database, Where
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.jobs import to_parquet
-from tripadvance_core.tabular.joining import RESERVED, ROW_HASH
-
-OnRound = Callable[[int, int], None]
-"""Told after every boosting round: how many are done, of how many."""
-
-
-def untold(_done: int, _of: int) -> None:
-    """Tell nobody."""
+from tripadvance_core.tabular.jobs import row_hashes_in, to_parquet
+from tripadvance_core.tabular.joining import ROW_HASH
 
 
 class TrainingService:
@@ -69,6 +78,7 @@ class TrainingService:
     def __init__(
         self,
         settings: Settings,
+        night_settings: NightSettingsService,
         database: Database,
         objects: ObjectStore,
         registry: Registry,
@@ -77,6 +87,7 @@ class TrainingService:
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._night_settings = night_settings
         self._store = Repositories(database)
         self._objects = objects
         self._registry = registry
@@ -101,17 +112,21 @@ class TrainingService:
     def preprocess(self, run_id: str, token: str) -> None:
         """Prove that the rows of every file of the partition are there and sound.
 
-        A file whose rows are lost or damaged is held; the others go on.
+        A file whose rows are lost or damaged is held; the others go on. An experiment
+        changes no file: it ends there.
         """
         with self._step(run_id, token, "preprocess") as result:
             if result is None:
                 return
-            uploads = self._claimed_uploads(token)
-            cleaned = [f for u in uploads if (f := self._rows(u, token)) is not None]
-            result["files"] = len(cleaned)
+            run = self._store.runs.get(run_id)
+            uploads = self._uploads(run, token)
+            if run.experiment is not None:
+                require_all(run.upload_ids, uploads)
+            sound = [h for u in uploads if (h := self._hashes(u, run)) is not None]
+            result["files"] = len(sound)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
-            result["rows_kept"] = sum(len(frame) for frame in cleaned)
-            result["rows_reserved"] = sum(int(f[RESERVED].sum()) for f in cleaned)
+            result["rows_kept"] = sum(hashes.size for hashes in sound)
+            result["rows_reserved"] = sum(int(is_reserved(h).sum()) for h in sound)
 
     def train(
         self,
@@ -126,22 +141,36 @@ class TrainingService:
         Raises
         ------
         WindowClosed
-            ``TRAINING_STOPPED`` when ``stop_at`` came first; nothing is kept.
+            ``TRAINING_STOPPED`` when ``stop_at`` came first, or a person has stopped
+            the run; nothing is kept.
         """
         with self._step(run_id, token, "train") as result:
             if result is None:
                 return
-            history = self._history(token)
-            parameters = self._parameters()
+            run = self._store.runs.get(run_id)
+            rounds = RoundsRecorder(self._store, run, on_round)
+            rounds.stop_if_asked()
+            history = self._history(run, token)
+            parameters = self._parameters(run)
             model = fit(
                 history.training,
                 parameters,
-                stop_at=lambda: stop_at is not None and self._clock() >= stop_at,
-                on_round=on_round,
-            ).calibrated(history.holdout)
-            model_id = _model_id(history, parameters)
-            contents = model.to_files() | _card_file(model, history)
+                stop_at=lambda: (
+                    rounds.asked_to_stop
+                    or (stop_at is not None and self._clock() >= stop_at)
+                ),
+                on_round=rounds,
+            )
+            medians = RouteMedians.of(history.training)
+            model, card = _judged(model, history, medians)
+            model_id = _model_id(history, parameters, run)
+            contents = model.to_files() | card
             result["model_id"] = model_id
+            result["medians"] = store_file(
+                self._objects,
+                f"models/{model_id}/route-medians.json",
+                medians.model_dump_json().encode(),
+            ).model_dump(mode="json")
             files = [
                 store_file(self._objects, f"models/{model_id}/{name}", content)
                 for name, content in contents.items()
@@ -151,15 +180,16 @@ class TrainingService:
             result["trained_on"] = store_hashes(
                 self._objects,
                 f"models/{model_id}/trained-on",
-                history.training[ROW_HASH].to_numpy(np.uint64),
+                history.training.column(ROW_HASH),
             ).model_dump(mode="json")
             result["parameters"] = parameters.model_dump(mode="json")
             result["features"] = list(model.features)
             result["upload_ids"] = [upload.id for upload in history.uploads]
             result["training_rows"] = len(history.training)
             result["holdout_rows"] = len(history.holdout)
-            profile = self._review.keep_profile(run_id, history.rows)
-            result["profile"] = profile.model_dump(mode="json")
+            if run.experiment is None:
+                profile = self._review.keep_profile(run_id, history.rows)
+                result["profile"] = profile.model_dump(mode="json")
 
     def save(self, run_id: str, token: str) -> None:
         """Score challenger and rival on the reserved rows and register the model."""
@@ -167,7 +197,7 @@ class TrainingService:
             if result is None:
                 return
             run = self._store.runs.get(run_id)
-            comparison = self._comparison(run, self._history(token))
+            comparison = self._comparison(run, token)
             version = self._registered(run, comparison)
             shadows = self._promoter.score_shadows(
                 run, comparison.rows, comparison.baseline
@@ -230,19 +260,25 @@ class TrainingService:
         if name in run.steps:
             yield None
             return
+        mine = {"_id": run_id, "token": token, "status": RunStatus.OPEN}
+        begun = StepUnderWay(name=name, since=self._clock())
+        self._store.runs.change(mine, {"under_way": begun.model_dump(mode="json")})
         result: dict[str, Any] = {}
         wall, cpu = time.perf_counter(), time.process_time()
         yield result
         result["wall_seconds"] = round(time.perf_counter() - wall, 3)
         result["cpu_seconds"] = round(time.process_time() - cpu, 3)
         end = {"status": RunStatus.DONE, "finished_at": to_text(self._clock())}
-        mine = {"_id": run_id, "token": token, "status": RunStatus.OPEN}
-        changes = {f"steps.{name}": result} | (end if last else {})
+        changes = {f"steps.{name}": result, "under_way": None} | (end if last else {})
         if not self._store.runs.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=run_id)
 
-    def _claimed_uploads(self, token: str) -> list[Upload]:
-        return self._store.uploads.select({"claim.token": token}, order=OLDEST_FIRST)
+    def _uploads(self, run: TrainingRun, token: str) -> list[Upload]:
+        """Return what a run has claimed, or an experiment was ordered on."""
+        chosen: Where = {"claim.token": token}
+        if run.experiment is not None:
+            chosen = {"_id": {"$in": list(run.upload_ids)}}
+        return self._store.uploads.select(chosen, order=OLDEST_FIRST)
 
     def _change_claimed(
         self, upload: Upload, token: str, changes: dict[str, Any]
@@ -251,42 +287,65 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _rows(self, upload: Upload, token: str) -> pd.DataFrame | None:
-        """Return the rows of an upload; without them, or damaged, it is held."""
+    def _hashes(self, upload: Upload, run: TrainingRun) -> RowHashes | None:
+        """Return the identities of an upload's rows; lost or damaged, it is held.
+
+        An experiment holds nothing: it raises.
+        """
         try:
-            return read_rows(self._objects, upload)
+            return row_hashes_in(load_rows(self._objects, upload))
         except (NotFound, Corrupted) as loss:
+            if run.experiment is not None:
+                raise
             held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
-            self._change_claimed(upload, token, held)
+            self._change_claimed(upload, run.token, held)
             return None
 
-    def _history(self, token: str) -> History:
+    def _history(self, run: TrainingRun, token: str) -> History:
         return read_history(
-            self._store, self._objects, token, self._settings.history_rows
+            self._store,
+            self._objects,
+            token,
+            self._night_settings.of_run(run).history_rows,
+            only=None if run.experiment is None else run.upload_ids,
         )
 
-    def _parameters(self) -> TrainingParameters:
-        settings = self._settings
+    def _parameters(self, run: TrainingRun) -> TrainingParameters:
+        settings, night = self._settings, self._night_settings.of_run(run)
         return TrainingParameters(
-            boosting_rounds=settings.boosting_rounds,
-            learning_rate=settings.learning_rate,
-            max_depth=settings.max_depth,
+            boosting_rounds=night.boosting_rounds,
+            learning_rate=night.learning_rate,
+            max_depth=night.max_depth,
             device=settings.device,
             threads=settings.threads,
             seed=settings.seed,
         )
 
-    def _comparison(self, run: TrainingRun, history: History) -> "_Comparison":
+    def _comparison(self, run: TrainingRun, token: str) -> "_Comparison":
         """Read the rows of both panels, and what the baseline says of them."""
-        own = [u for u in history.uploads if u.id in run.upload_ids]
-        earlier = [u for u in history.uploads if u.id not in run.upload_ids]
+        own, earlier = self._new_and_earlier(run, token)
         reserved = read_reserved(self._objects, earlier, own)
         panel_b = self._panels.standing(reserved.standing)
         in_b = (
             np.empty(0, np.uint64) if panel_b is None else self._panels.rows_of(panel_b)
         )
         rows = reserved.panels(in_b)
-        return _Comparison(rows, route_median_baseline(history.training)(rows), panel_b)
+        stored = StoredFile.model_validate(run.steps["train"]["medians"])
+        medians = RouteMedians.model_validate_json(load_file(self._objects, stored))
+        return _Comparison(rows, medians(rows), panel_b)
+
+    def _new_and_earlier(
+        self, run: TrainingRun, token: str
+    ) -> tuple[list[Upload], list[Upload]]:
+        """Return the files of panel A and B: an experiment is judged as a night is."""
+        if run.experiment is None:
+            uploads = uploads_of_history(self._store, token)
+            own = [u for u in uploads if u.id in run.upload_ids]
+            return own, [u for u in uploads if u.id not in run.upload_ids]
+        trained = {"status": UploadStatus.TRAINED}
+        chosen = uploads_of_history(self._store, token, run.upload_ids)
+        own = [u for u in chosen if u.status is not UploadStatus.TRAINED]
+        return own, self._store.uploads.select(trained, order=OLDEST_FIRST)
 
     def _registered(self, run: TrainingRun, comparison: "_Comparison") -> ModelVersion:
         """Score the challenger beside its rival and register it, once."""
@@ -334,6 +393,7 @@ class TrainingService:
             baseline_metrics=_metrics(scores, "baseline"),
             rival_id=master.id if master else None,
             rival_metrics=_metrics(scores, "rival"),
+            experiment=run.experiment is not None,
         )
         self._store.models.add(version)
         return version
@@ -364,12 +424,21 @@ class _Comparison:
     panel_b: StandingPanel | None
 
 
-def _card_file(model: FareModel, history: History) -> dict[str, bytes]:
-    """Return the model's card as a file; without reserved rows there is none."""
-    if history.holdout.empty:
-        return {}
-    card = ModelCard.of(model, history.training, history.holdout)
-    return {CARD_FILE: card.model_dump_json().encode()}
+def _judged(
+    model: FareModel, history: History, medians: RouteMedians
+) -> tuple[FareModel, dict[str, bytes]]:
+    """Calibrate a model and write its card, from one prediction of the reserved rows.
+
+    Without such rows there is no card.
+    """
+    holdout = history.holdout
+    if holdout.empty:
+        return model.calibrated(holdout), {}
+    estimate = model.estimate(holdout)
+    model = model.calibrated_on(estimate, holdout["price"].to_numpy(np.float64))
+    original = original_baseline(history.training)
+    card = ModelCard.of(model, holdout, estimate, medians, original)
+    return model, {CARD_FILE: card.model_dump_json().encode()}
 
 
 def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
@@ -380,12 +449,19 @@ def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
     )
 
 
-def _model_id(history: History, parameters: TrainingParameters) -> str:
-    """Name a model after what it is made of: same data and parameters, same model."""
+def _model_id(
+    history: History, parameters: TrainingParameters, run: TrainingRun
+) -> str:
+    """Name a model after what it is made of: same data and parameters, same model.
+
+    An experiment is a model of its own: what is decided on it counts for no other.
+    """
     made_of = {
         "cleaned": [u.cleaned.sha256 for u in history.uploads if u.cleaned],
         "most_rows": history.most_rows,
         "parameters": parameters.model_dump(mode="json"),
     }
+    if run.experiment is not None:
+        made_of["experiment"] = run.id
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     return digest.hexdigest()[:20]

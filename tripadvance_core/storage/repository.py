@@ -12,6 +12,7 @@ from tripadvance_core.domain.entities import (
     MasterPointer,
     ModelVersion,
     Promotion,
+    SettingsVersion,
     Shadow,
     StandingPanel,
     TrainingRun,
@@ -121,3 +122,4 @@ class Repositories:
         self.decisions = Repository(database, "decisions", DecisionRecord)
         self.panels = Repository(database, "panels", StandingPanel)
         self.shadows = Repository(database, "shadows", Shadow)
+        self.night_settings = Repository(database, "night_settings", SettingsVersion)
