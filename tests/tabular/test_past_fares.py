@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stored import stored
 from tripadvance_core.domain.trips import Trip
 from tripadvance_core.tabular.features import FeatureEncoder, columns_of
 from tripadvance_core.tabular.jobs import from_parquet, to_parquet
@@ -40,7 +41,7 @@ def fares(rows: int = 200, seed: int = 1, **columns: Any) -> pd.DataFrame:
 
 
 def past(*frames: pd.DataFrame) -> PastFares:
-    encoder = FeatureEncoder.fit(pd.concat(frames, ignore_index=True))
+    encoder = FeatureEncoder.fit(stored(*frames))
     sample = sampled([to_parquet(frame) for frame in frames], encoder)
     return PastFares(from_parquet(to_parquet(sample)), encoder)
 
@@ -64,7 +65,7 @@ def test_sample_holds_so_many_fares_of_a_route_and_no_more() -> None:
 
 def test_sample_is_the_same_whatever_the_order_of_files() -> None:
     frames = [fares(900, seed) for seed in (1, 2, 3)]
-    encoder = FeatureEncoder.fit(frames[0])
+    encoder = FeatureEncoder.fit(stored(frames[0]))
     contents = [to_parquet(frame) for frame in frames]
     there, back = sampled(contents, encoder), sampled(contents[::-1], encoder)
     pd.testing.assert_frame_equal(
@@ -179,7 +180,6 @@ def test_what_most_fares_do_not_tell_is_left_open() -> None:
 def test_file_whose_column_holds_numbers_and_one_whose_holds_text_go_together() -> None:
     numbers = fares(100, cabin=np.tile([2.0, 3.0], 50))
     texts = fares(100, seed=2, cabin=np.tile(["2", "first"], 50))
-    joined = pd.concat([numbers.astype({"cabin": object}), texts], ignore_index=True)
-    encoder = FeatureEncoder.fit(joined)
+    encoder = FeatureEncoder.fit(stored(numbers, texts))
     sample = sampled([to_parquet(numbers), to_parquet(texts)], encoder)
     assert set(sample["cabin"]) == {"2", "3", "first"}
