@@ -15,6 +15,7 @@ from tripadvance_core.services.experiments import Experiments
 from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.mail import Mailer
+from tripadvance_core.services.metrics import ModelMetrics
 from tripadvance_core.services.night import Night
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.overview import OverviewService
@@ -54,6 +55,7 @@ class Services:
     registry: Registry
     promoter: Promoter
     cards: Cards
+    metrics: ModelMetrics
     night: Night
     night_settings: NightSettingsService
     experiments: Experiments
@@ -104,6 +106,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         registry=registry,
         promoter=promoter,
         cards=Cards(registry, objects),
+        metrics=ModelMetrics(registry, objects, promoter),
         night=Night(
             settings, night_settings, database, claims, training, registry, clock
         ),

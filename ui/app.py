@@ -1,6 +1,7 @@
 """The web app: Gradio's pages in a FastAPI application, behind the gate."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
@@ -11,9 +12,10 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.errors import Refused, TripAdvanceError
+from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
 from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import answer_to_error
+from ui.api import CallErrors, add_api
 from ui.desk import Desk
 from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
@@ -28,6 +30,8 @@ from ui.pages import (
     first_admin,
     home,
     login,
+    metrics,
+    models,
     night,
     predict,
     register,
@@ -37,7 +41,19 @@ from ui.pages import (
     upload,
     users,
 )
-from ui.places import DATA, FILE, HOME, NIGHT, PREDICT, TRAIN, TRAINING, UPLOAD, Place
+from ui.places import (
+    DATA,
+    FILE,
+    HOME,
+    METRICS,
+    MODELS,
+    NIGHT,
+    PREDICT,
+    TRAIN,
+    TRAINING,
+    UPLOAD,
+    Place,
+)
 from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
@@ -53,7 +69,20 @@ _BUILDERS: dict[Place, Callable[[Desk], None]] = {
     TRAINING: training.build,
     TRAIN: train.build,
     NIGHT: night.build,
+    METRICS: metrics.build,
+    MODELS: models.build,
 }
+_WITH_ROUTES = (
+    login,
+    first_admin,
+    register,
+    reset,
+    account,
+    users,
+    audit,
+    files,
+    models,
+)
 _AT_ONCE = 8
 _QUEUED = 1_000
 
@@ -80,7 +109,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    for page in (login, first_admin, register, reset, account, users, audit, files):
+    for page in _WITH_ROUTES:
         app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
@@ -97,9 +126,22 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
-        mcp_server=False,
+        mcp_server=_is_mcp_asked(services),
     )
     return app
+
+
+def _is_mcp_asked(services: Services) -> bool:
+    """Tell whether to answer MCP too.
+
+    Raises
+    ------
+    Unavailable
+        ``MCP_MISSING`` where what it needs is not installed.
+    """
+    if services.settings.mcp and find_spec("mcp") is None:
+        raise Unavailable("MCP_MISSING")
+    return services.settings.mcp
 
 
 def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
@@ -108,6 +150,7 @@ def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
     desk = Desk(services, scheduler, pages)
     with pages:
         _BUILDERS[HOME](desk)
+        add_api(services)
     for place, build in _BUILDERS.items():
         if place is not HOME:
             with pages.route(place.title, place.path, show_in_navbar=False):
@@ -122,6 +165,7 @@ def _add_middleware(
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(CallErrors, default_language=services.settings.language)
     app.add_middleware(
         OwnDocument,
         default_language=services.settings.language,

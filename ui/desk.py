@@ -48,7 +48,11 @@ class Reader:
     @property
     def page(self) -> int:
         """The page of a list that the address asks for, the first by default."""
-        asked = self.query.get("page", "")
+        return self.number_in("page")
+
+    def number_in(self, name: str) -> int:
+        """Return what the address asks for by that name, 1 where it is no number."""
+        asked = self.query.get(name, "")[:9]
         return int(asked) if asked.isascii() and asked.isdigit() else 1
 
     def address(self, **changes: Any) -> str:

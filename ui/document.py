@@ -24,6 +24,8 @@ _HEAD = (
     b'<link rel="stylesheet" href="/public/app.css">'
 )
 _BODY = re.compile(rb"<body[^>]*>")
+# With it, links such as ?page=2 and #content would lead to the start page.
+_BASE = re.compile(rb"<base [^>]*>")
 
 
 class OwnDocument:
@@ -74,5 +76,5 @@ def _rewriting(send: Send, language: Language, bar: str) -> Send:
 
 def _rewritten(document: bytes, language: Language, bar: str) -> bytes:
     named = document.replace(b'lang="en"', f'lang="{language}"'.encode(), 1)
-    headed = named.replace(b"<head>", _HEAD, 1)
+    headed = _BASE.sub(b"", named, count=1).replace(b"<head>", _HEAD, 1)
     return _BODY.sub(lambda tag: tag[0] + bar.encode(), headed, count=1)

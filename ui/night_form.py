@@ -61,7 +61,11 @@ def written(value: Any, language: Language) -> str:
 
 def told(reader: Reader, refusal: SettingRefused) -> str:
     """Say which setting cannot be used, and why."""
-    return f"{reader.say(named(refusal.details['setting']))}: {reader.words.error(refusal)}"
+    details = {
+        name: written(value, reader.language) for name, value in refusal.details.items()
+    }
+    name = reader.say(named(refusal.details["setting"]))
+    return f"{name}: {reader.say(refusal.code, **details)}"
 
 
 def _fields(groups: Sequence[Group]) -> Iterator[Any]:

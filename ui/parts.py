@@ -9,6 +9,7 @@ from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import Refused
 from ui.desk import Desk, Reader
 from ui.labels import label
+from ui.places import Place
 
 
 def html(name: str, *, waits: bool = True) -> gr.HTML:
@@ -31,7 +32,8 @@ def html(name: str, *, waits: bool = True) -> gr.HTML:
 class Confirmation:
     """Asks for a reason and for certainty before something is done.
 
-    ``done`` is the event after which the deed is done.
+    ``done`` is the event after which the deed is done, which takes the reader, the
+    reason and the values of ``inputs``.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Confirmation:
         question: str,
         deed: Callable[..., None],
         least: Role,
+        *inputs: Any,
     ) -> None:
         name = button.elem_id
         with gr.Group(visible=False, elem_id=f"{name}-sure") as asking:
@@ -63,16 +66,48 @@ class Confirmation:
         def leave(_reader: Reader) -> list[Any]:
             return [gr.Group(visible=False), ""]
 
-        def act(reader: Reader, reason: str) -> list[Any]:
+        def act(reader: Reader, reason: str, *values: Any) -> list[Any]:
             if not reason.strip():
                 raise Refused("REASON_REQUIRED")
-            deed(reader, reason.strip())
+            deed(reader, reason.strip(), *values)
             return leave(reader)
 
         desk.on(button.click, ask, None, asking, least=least)
         desk.on(no.click, leave, None, [asking, reason], least=least)
-        acted = desk.on(yes.click, act, reason, [asking, reason], least=least)
+        given = [reason, *inputs]
+        acted = desk.on(yes.click, act, given, [asking, reason], least=least)
         self.done = acted.success
+
+
+def then_open(event: Any, place: Place) -> None:
+    """Have the browser open a page after an event of Gradio's."""
+    # Gradio ends its stream in the same breath, and would complain.
+    script = f"() => {{ setTimeout(() => location.assign('{place.path}')) }}"
+    event(None, None, None, js=script, api_visibility="private")
+
+
+class Chart:
+    """A place for a figure under its heading, and for its numbers as a table.
+
+    It is hidden until it is shown; ``outputs`` are what a handler fills with the values
+    that ``shown`` or ``hidden`` return.
+    """
+
+    def __init__(self, name: str, code: str) -> None:
+        with gr.Column(visible=False, min_width=340) as column:
+            place = plot(name, code)
+            numbers = html(f"{name}-numbers", waits=False)
+        self.outputs = [column, place, numbers]
+
+    @staticmethod
+    def shown(figure: Any, numbers: str) -> list[Any]:
+        """Return the values that show a figure with the HTML of its numbers."""
+        return [gr.Column(visible=True), figure, numbers]
+
+    @staticmethod
+    def hidden() -> list[Any]:
+        """Return the values that show nothing."""
+        return [gr.Column(visible=False), None, ""]
 
 
 def plot(name: str, code: str) -> gr.Plot:

@@ -75,9 +75,9 @@ class Words:
             int(value) if value == int(value) else value, self.language
         )
 
-    def percent(self, share: float) -> str:
+    def percent(self, share: float, decimals: int = 1) -> str:
         """Write a share, of which 1 is the whole."""
-        return formats.percent(share, self.language)
+        return formats.percent(share, self.language, decimals)
 
     def per_cent(self, value: float) -> str:
         """Write a figure that is per cent already, as those of the metrics are."""

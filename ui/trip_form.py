@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from tripadvance_core.domain.trips import Told, Trip
 from tripadvance_core.errors import Refused
+from ui.places import PREDICT
 
 FURTHER: Final = "x."
 """How the name of a further column begins in an address."""
@@ -99,7 +100,8 @@ class TripForm:
             if name in _OURS or name.startswith(FURTHER)
         }
         kept = {name: value for name, value in (fields | {**changes}).items() if value}
-        return "?" + urlencode(kept)
+        # Whole, for Gradio's documents have "/" for their base.
+        return f"{PREDICT.path}?{urlencode(kept)}"
 
 
 def month_after(day: dt.date) -> dt.date:

@@ -366,15 +366,19 @@ def open_context(browser: Browser) -> Iterator[Any]:
 
 @pytest.fixture
 def enter(open_context: Any) -> Callable[..., Page]:
-    """Give a way to open a page of a site, signed in as its administrator."""
+    """Give a way to open a page of a site, signed in, by default as administrator."""
 
     def open_page(
-        site: Site, path: str = "/", language: str = "pt-BR", **options: Any
+        site: Site,
+        path: str = "/",
+        language: str = "pt-BR",
+        email: str = EMAIL,
+        **options: Any,
     ) -> Page:
         context = open_context(site, **options)
         context.add_cookies([{"name": "lang", "value": language, "url": site.url}])
         cookie = {"name": "tripadvance_session", "url": site.url}
-        context.add_cookies([{**cookie, "value": site.new_session()}])
+        context.add_cookies([{**cookie, "value": site.new_session(email)}])
         page: Page = context.new_page()
         page.goto(site.url + path)
         return page

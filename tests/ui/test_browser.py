@@ -85,7 +85,7 @@ def test_first_administrator_comes_in_leaves_and_comes_back(
         page.get_by_label("Repita a senha").fill(PASSWORD)
         page.get_by_role("button", name="Criar e entrar").click()
         status = page.locator("#status")
-        expect(status).to_contain_text("tripadvance ingest", timeout=PATIENCE_MS)
+        expect(status).to_contain_text("Comece por aqui", timeout=PATIENCE_MS)
         expect(page.locator("#header")).to_contain_text("ana@exemplo.com")
 
         page.get_by_role("button", name="Sair").click()
@@ -99,7 +99,7 @@ def test_first_administrator_comes_in_leaves_and_comes_back(
         expect(page.get_by_role("alert")).to_contain_text("incorretos")
         page.get_by_label("Senha").fill(PASSWORD)
         page.get_by_label("Senha").press("Enter")
-        expect(status).to_contain_text("tripadvance ingest", timeout=PATIENCE_MS)
+        expect(status).to_contain_text("Comece por aqui", timeout=PATIENCE_MS)
 
 
 def test_page_tells_of_master_queue_and_last_night(

@@ -80,6 +80,8 @@ def partial_effect(
 
     Parameters
     ----------
+    rows
+        The trips, n > 0.
     varied
         ``date``: the trips fly on each of the days, asked as long before as they are
         now. ``lead_days``: they are asked for so many days before they fly.
@@ -89,10 +91,9 @@ def partial_effect(
     DataFrame
         ``value``, as given, and ``mean_price`` in the base currency.
     """
-    prices = [
-        float(model.prices(_moved(rows, varied, value)).price.mean())
-        for value in values
-    ]
+    moved = pd.concat([_moved(rows, varied, value) for value in values])
+    price = model.price_of(model.encoder.transform(moved))
+    prices = price.reshape(len(values), len(rows)).mean(axis=1)
     return pd.DataFrame({"value": list(values), "mean_price": prices})
 
 

@@ -104,6 +104,7 @@ def score(
             "group": groups_of(rows),
             "airline": rows["airline"],
             "route": routes(rows),
+            "date": rows["date"],
             "actual": rows["price"],
             "weight": weights_of(rows),
             "challenger": predicted.price,

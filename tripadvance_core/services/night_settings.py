@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from tripadvance_core.domain.entities import SettingsVersion, TrainingRun
 from tripadvance_core.domain.night_settings import NightSettings
@@ -151,7 +150,7 @@ _OF_THEIR_OWN = {
 }
 
 
-def _refusal(problem: ErrorDetails) -> SettingRefused:
+def _refusal(problem: Mapping[str, Any]) -> SettingRefused:
     """Say what is wrong with a setting, without pydantic's English."""
     setting = str(problem["loc"][0])
     if problem["type"] in _BOUNDS:

@@ -7,6 +7,7 @@ from tripadvance_core.domain.entities import (
     MasterPointer,
     ModelVersion,
     Promotion,
+    RunStatus,
     TrainingRun,
     Upload,
     UploadStatus,
@@ -57,10 +58,17 @@ class Waiting:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The latest training run, and its model once that was saved."""
+    """The latest run of a night, its model once that was saved, and whether it lives."""
 
     run: TrainingRun
     model: ModelVersion | None
+    alive: bool
+
+    @property
+    def broken(self) -> bool:
+        """Whether it failed: it was set aside, or its process is gone."""
+        left = self.run.status is RunStatus.OPEN and not self.alive
+        return left or self.run.status is RunStatus.HELD
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,8 @@ class Overview:
     """Everything that the status page shows, as it stood at ``read_at``.
 
     ``reigns`` begins with the latest one, of today's MASTER; it is empty before the
-    first.
+    first. ``undecided`` are the challengers of MASTER that are held and are compared
+    with it again each night, newest first.
     """
 
     read_at: datetime
@@ -76,6 +85,7 @@ class Overview:
     waiting: Waiting
     last_run: LastRun | None
     held: tuple[Upload, ...]
+    undecided: tuple[ModelVersion, ...]
 
     @property
     def master(self) -> Reign | None:
@@ -116,6 +126,7 @@ class OverviewService:
             waiting=self._waiting(),
             last_run=self._last_run(),
             held=self._held(),
+            undecided=self._undecided(),
         )
 
     def _reigns(self) -> tuple[Reign, ...]:
@@ -153,7 +164,7 @@ class OverviewService:
         run = latest[0]
         trained = run.steps.get("train")
         model = self._store.models.find(trained["model_id"]) if trained else None
-        return LastRun(run, model)
+        return LastRun(run, model, self._claims.is_alive(run))
 
     def _held(self) -> tuple[Upload, ...]:
         return tuple(
@@ -163,3 +174,13 @@ class OverviewService:
                 limit=HELD_SHOWN,
             )
         )
+
+    def _undecided(self) -> tuple[ModelVersion, ...]:
+        pointer = self._store.pointers.find(MASTER)
+        if pointer is None:
+            return ()
+        shadows = self._store.shadows.select(
+            {"rival_id": pointer.model_id, "open": True, "former": False}
+        )
+        models = [self._store.models.get(shadow.model_id) for shadow in shadows]
+        return tuple(sorted(models, key=lambda model: -model.number))

@@ -21,6 +21,7 @@ from tripadvance_core.domain.entities import (
     TrainingRun,
 )
 from tripadvance_core.domain.metrics import Floats
+from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.domain.promotion import (
     Outcome,
     Panel,
@@ -63,9 +64,17 @@ class Promoter:
         self._panels = panels
         self._clock = clock
 
+    @property
+    def current_policy(self) -> PromotionPolicy:
+        """The rule, as the settings that are in force have it."""
+        return self._policy(self._night_settings.current())
+
     def policy_of(self, run: TrainingRun) -> PromotionPolicy:
         """Return the rule, as the settings that a run follows have it."""
-        settings, night = self._settings, self._night_settings.of_run(run)
+        return self._policy(self._night_settings.of_run(run))
+
+    def _policy(self, night: NightSettings) -> PromotionPolicy:
+        settings = self._settings
         return PromotionPolicy(
             metric=night.promotion_metric,
             min_gain=night.min_gain,

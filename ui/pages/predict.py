@@ -1,6 +1,7 @@
 """Prices: one trip, a month of a route, a spreadsheet, and how programs ask."""
 
 import datetime as dt
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ from tripadvance_core.domain.trips import (
     Vocabulary,
 )
 from tripadvance_core.errors import NotFound, Refused
-from tripadvance_core.services.prediction import AIRLINE, DATE
+from tripadvance_core.services.prediction import AIRLINE, DATE, MOST_TRIPS
 from tripadvance_core.tabular.features import LEAD_DAYS
 from ui.desk import Desk, Reader
 from ui.pages.predict_sheet import SheetSection
@@ -144,7 +145,8 @@ class _Page:
             "predict/api.html",
             **self._frame(TripForm({}), known, API),
             url=self._settings.web_url,
-            day=self._today + dt.timedelta(days=_DAYS_AHEAD),
+            examples=_examples(known, self._today + dt.timedelta(days=_DAYS_AHEAD)),
+            most_trips=MOST_TRIPS,
             mcp=self._settings.mcp,
         )
 
@@ -222,6 +224,21 @@ def _as_choice(
         return written, {"quoted": trip.quote_date.isoformat()}
     name = AIRLINE if field == AIRLINE else f"{FURTHER}{field}"
     return str(value), {name: value}
+
+
+def _examples(known: Vocabulary, day: dt.date) -> dict[str, str]:
+    """Return what programs send, in JSON that a shell takes between single quotes."""
+    route = {"start_city": known.start_cities[0], "end_city": known.end_cities[-1]}
+    trip = {"date": day.isoformat(), **route}
+    data = {
+        "price": [trip],
+        "many": [[trip, trip]],
+        "calendar": [route, f"{day:%Y-%m}"],
+    }
+    return {
+        name: json.dumps({"data": asked}, ensure_ascii=False).replace("'", "\\u0027")
+        for name, asked in data.items()
+    }
 
 
 def _varied_fields(known: Vocabulary) -> list[str]:

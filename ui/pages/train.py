@@ -12,11 +12,10 @@ from tripadvance_core.services.experiments import PARAMETERS
 from ui.desk import Desk, Reader
 from ui.labels import label
 from ui.night_form import NightForm, told
-from ui.parts import html
+from ui.parts import html, then_open
 from ui.places import TRAINING
 
 FILES_OFFERED: Final = 500
-_THEN_WATCH: Final = f"() => {{ setTimeout(() => location.assign('{TRAINING.path}')) }}"
 
 
 def build(desk: Desk) -> None:
@@ -97,7 +96,7 @@ def build(desk: Desk) -> None:
         started,
         least=Role.ANALYST,
     )
-    begun.success(None, None, None, js=_THEN_WATCH, api_visibility="private")
+    then_open(begun.success, TRAINING)
 
 
 def _named(reader: Reader, upload: Upload) -> str:

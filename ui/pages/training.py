@@ -9,12 +9,11 @@ from tripadvance_core.errors import Refused
 from tripadvance_core.services.runs import STEPS, RunUnderWay
 from ui.desk import Desk, Reader
 from ui.labels import label
-from ui.parts import html
+from ui.parts import html, then_open
 from ui.places import TRAINING
 
 RUNS_A_PAGE: Final = 20
 WATCH_SECONDS: Final = 2
-_THEN_BACK: Final = f"() => {{ setTimeout(() => location.assign('{TRAINING.path}')) }}"
 
 
 def build(desk: Desk) -> None:
@@ -91,7 +90,7 @@ def build(desk: Desk) -> None:
     desk.on(ticked.success, show_past_after, None, past)
     stopped = desk.on(yes.click, stop, least=Role.ANALYST)
     for event in (stopped.success, no.click):
-        event(None, None, None, js=_THEN_BACK, api_visibility="private")
+        then_open(event, TRAINING)
 
 
 def _asked_to_stop(desk: Desk, reader: Reader) -> RunUnderWay | None:

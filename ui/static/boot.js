@@ -37,13 +37,14 @@
     // The token of the one-time link stands behind its #.
     if (form.elements.token) form.elements.token.value = location.hash.slice(1);
     tell(form, "alert", "");
+    tell(form, "status", "");
     try {
       const answer = await send(form.action, Object.fromEntries(new FormData(form)));
       const { location: next, message, notice, secret } = await answer.json();
       if (next) location.assign(next);
       else if (!answer.ok) tell(form, "alert", message);
       else {
-        form.reset();
+        for (const field of form.querySelectorAll("[type=password]")) field.value = "";
         tell(form, "status", notice);
         if (secret) showSecret(form, secret);
       }
