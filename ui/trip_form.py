@@ -85,12 +85,8 @@ class TripForm:
             raise Refused("MONTH_INVALID", month=text) from error
 
     def address(self, **changes: Any) -> str:
-        """Return the address of the page with some of its fields changed.
-
-        A name of Python's, such as ``from``, is written with an underscore behind it.
-        """
-        named = {name.rstrip("_"): value for name, value in changes.items()}
-        return self.address_with(named)
+        """Return the address of the page with some of its fields changed."""
+        return self.address_with(changes)
 
     def address_with(self, changes: Mapping[str, Any]) -> str:
         """Return the same for names that are no words of Python's; None removes."""

@@ -177,6 +177,18 @@ def test_experiment_that_fails_ends_and_tells_why(
     assert carry_out(lenient, run).state is NightState.STOPPED_BY_HAND
 
 
+def test_file_that_is_withdrawn_before_the_experiment_begins_ends_it(
+    house: Any,
+) -> None:
+    upload, other = house.upload(), house.upload()
+    run = order(house, upload, other)
+    house.services.uploads.withdraw(upload.id, by="ana", reason="test fares")
+    with pytest.raises(Conflict):
+        carry_out(house, run)
+    assert house.services.training.run(run.id).failure == "FILES_GONE"
+    assert house.services.registry.versions() == []
+
+
 def test_experiment_that_finds_another_training_is_told_to_be_ended(
     open_house: Callable[..., Any],
 ) -> None:
@@ -217,7 +229,7 @@ def test_order_on_a_file_that_may_not_be_used_is_refused(
     house.services.database.update(
         "uploaded_files", {"_id": upload.id}, {"status": status}
     )
-    assert house.services.experiments.files() == []
+    assert house.services.experiments.files(9) == []
     with pytest.raises(Conflict):
         order(house, upload)
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.domain.entities import ColumnMapping, Experiment
 from tripadvance_core.domain.users import Role, User
 from tripadvance_core.errors import NotFound, Refused
 from tripadvance_core.services.api_tokens import Scope
 from tripadvance_core.services.audit import Actor
+from tripadvance_core.services.claims import PartitionRequest
+from tripadvance_core.storage.repository import Repositories
 
 pytestmark = pytest.mark.usefixtures("cheap_hashing")
 
@@ -193,6 +195,25 @@ def test_data_holds_all_that_names_the_user_and_no_secret(
         assert part in text
     for part in (session, token, "password_hash", "digest", "$2b$", "ana.csv"):
         assert part not in text
+
+
+def test_erased_user_leaves_trainings_and_settings_without_a_name(
+    house: Any, bia: User
+) -> None:
+    services, store = house.services, Repositories(house.services.database)
+    night = services.night_settings
+    values = night.current().model_dump() | {"max_depth": 3}
+    night.store(values, replacing=0, by=bia.email, reason="for the test")
+    house.upload()
+    run = services.claims.claim("token", PartitionRequest())
+    experiment = Experiment(by=bia.email).model_dump(mode="json")
+    store.runs.change(
+        {"_id": run.id}, {"experiment": experiment, "stopped_by": bia.email}
+    )
+    services.own_account.erase(bia, PASSWORD, ADDRESS)
+    left = store.runs.get(run.id)
+    assert night.in_force().by == "erased"
+    assert (left.experiment.by, left.stopped_by) == ("erased", "erased")
 
 
 def test_erased_user_leaves_files_without_a_name(

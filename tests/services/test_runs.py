@@ -149,8 +149,8 @@ def test_past_runs_are_paged_newest_first(open_house: Any) -> None:
     assert [told.run.number for told in first.items] == [3, 2]
     assert [told.run.number for told in last.items] == [1]
     assert (first.last, runs.page(99, 2)) == (2, last)
-    assert [upload.name for upload in first.items[0].uploads] == ["fares-3.csv"]
     assert first.items[0].model.number == 3
+    assert [upload.name for upload in runs.report(3).uploads] == ["fares-3.csv"]
 
 
 def test_report_of_an_unknown_run_is_not_found(house: Any) -> None:

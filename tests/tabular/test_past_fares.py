@@ -80,7 +80,7 @@ def test_row_that_two_files_share_counts_once() -> None:
 def test_usual_range_is_the_middle_third() -> None:
     prices = pd.Series(np.linspace(100, 400, 200))
     same_route = {"start_city": "Salvador", "end_city": "Recife", "price": prices}
-    usual = route(past(fares(**same_route)), "Salvador", "Recife").usual_range({})
+    usual = route(past(fares(**same_route)), "Salvador", "Recife").usual_range({}, {})
     assert usual.low == pytest.approx(200, abs=3)
     assert usual.high == pytest.approx(300, abs=3)
     assert usual.fares == 200
@@ -93,15 +93,15 @@ def test_usual_range_weighs_the_seats() -> None:
         **{"start_city": "Salvador", "end_city": "Recife", "price": prices},
         "seats": np.tile([1.0, 1.0, 100.0], 40),
     }
-    usual = route(past(fares(120, **columns)), "Salvador", "Recife").usual_range({})
+    usual = route(past(fares(120, **columns)), "Salvador", "Recife").usual_range({}, {})
     assert usual.low > 800
 
 
 def test_nobody_tells_what_is_usual_from_too_few_fares() -> None:
     few = fares(FEWEST - 1, start_city="Salvador", end_city="Recife")
-    assert route(past(few), "Salvador", "Recife").usual_range({}) is None
+    assert route(past(few), "Salvador", "Recife").usual_range({}, {}) is None
     enough = fares(FEWEST, start_city="Salvador", end_city="Recife")
-    assert route(past(enough), "Salvador", "Recife").usual_range({}) is not None
+    assert route(past(enough), "Salvador", "Recife").usual_range({}, {}) is not None
 
 
 def test_usual_range_is_that_of_like_fares() -> None:
@@ -109,8 +109,43 @@ def test_usual_range_is_that_of_like_fares() -> None:
     business = frame["cabin"] == "Business"
     frame.loc[business, "price"] *= 10
     known = route(past(frame), "Salvador", "Recife")
-    assert known.usual_range({"cabin": "business"}).low > 1_000
-    assert known.usual_range({"cabin": "Economy"}).high < 1_000
+    assert known.usual_range({"cabin": "business"}, {}).low > 1_000
+    assert known.usual_range({"cabin": "Economy"}, {}).high < 1_000
+
+
+def test_assumed_value_counts_only_where_it_tells_cheap_from_dear() -> None:
+    frame = fares(600)
+    alike = route(past(frame), "Salvador", "Recife")
+    assert alike.kinds == ()
+    assert alike.usual_range({}, {"cabin": "Business"}) == alike.usual_range({}, {})
+
+    frame.loc[frame["cabin"] == "Business", "price"] *= 30
+    known = route(past(frame), "Salvador", "Recife")
+    assert known.kinds == ("cabin",)
+    assert known.usual_range({}, {"cabin": "Business"}).low > 3_000
+    # Of a value that few fares have the route as a whole is told.
+    assert known.usual_range({}, {"cabin": "First"}) == known.usual_range({}, {})
+    assert known.usual_range({"cabin": "First"}, {}) is None
+
+
+def test_column_whose_values_are_nearly_all_its_own_tells_nothing() -> None:
+    flights = [f"F{number % 150}" for number in range(300)]
+    frame = fares(300, start_city="Salvador", end_city="Recife", flight=flights)
+    assert route(past(frame), "Salvador", "Recife").kinds == ()
+
+
+def test_usual_value_is_that_of_the_route_if_the_airline_sells_it() -> None:
+    """Most fares of Azul are in business, most of the route in economy."""
+    airline = np.repeat(["Gol", "Azul"], [300, 100])
+    cabin = np.repeat(["Economy", "Business", "Economy"], [300, 70, 30])
+    same_route = {"start_city": "Salvador", "end_city": "Recife"}
+    flight = np.where(airline == "Gol", "G3 1", "AD 2")
+    frame = fares(400, airline=airline, cabin=cabin, flight=flight, **same_route)
+    known = route(past(frame), "Salvador", "Recife")
+    assert known.usual("cabin", "Azul") == "Economy"
+    assert known.usual("flight", "Azul") == "AD 2"
+    assert known.usual("flight", "Gol") == "G3 1"
+    assert known.usual("flight") == "G3 1"
 
 
 def test_nearest_fares_are_of_the_airline_the_season_and_the_cabin() -> None:

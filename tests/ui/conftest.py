@@ -14,8 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.browsing import browser, open_context
 from tripadvance_core.domain.entities import (
     ColumnMapping,
     MasterPointer,
@@ -43,17 +44,7 @@ from tripadvance_core.settings import load_settings
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.storage.sqlite import SqliteDatabase
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-SILENT = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 60_000
+__all__ = ["browser", "open_context"]  # fixtures of every browser test
 
 EMAIL = "ana@exemplo.com"
 PASSWORD = "uma frase bem longa"
@@ -324,44 +315,6 @@ def upload(upload_id: str, name: str) -> Upload:
         status=UploadStatus.PENDING,
         uploaded_at=utc_now(),
     )
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}; name one in CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SILENT)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_context(browser: Browser) -> Iterator[Any]:
-    """Give a maker of contexts that allow no outside request and no error.
-
-    The browser speaks English, so that Portuguese must come from the application.
-    """
-    contexts: list[BrowserContext] = []
-    faults: list[str] = []
-
-    def open_for(site: Any, **options: Any) -> BrowserContext:
-        context = browser.new_context(locale="en-US", **options)
-        context.set_default_timeout(PATIENCE_MS)
-        own = (site.url, "data:", "blob:")
-        context.on(
-            "request",
-            lambda sent: None if sent.url.startswith(own) else faults.append(sent.url),
-        )
-        context.on("weberror", lambda error: faults.append(str(error.error)))
-        context.on("dialog", lambda dialog: faults.append(dialog.message))
-        contexts.append(context)
-        return context
-
-    yield open_for
-    for context in contexts:
-        context.close()
-    assert faults == []
 
 
 @pytest.fixture

@@ -14,15 +14,19 @@ from tripadvance_core.storage.database import Database
 ERASED = "erased"
 """What stands in place of the name of a user who is gone."""
 
-# Collection and field; a user is named by the e-mail, or by the id.
-_NAMED_IN = (
+NAMED_IN = (
     ("uploaded_files", "owner"),
     ("uploaded_files", "intervention.by"),
     ("column_aliases", "owner"),
+    ("night_settings", "by"),
     ("promotions", "by"),
     ("pointers", "by"),
     ("training_runs", "rebuild.by"),
+    ("training_runs", "experiment.by"),
+    ("training_runs", "stopped_by"),
+    ("night_settings", "by"),
 )
+"""Collection and field; a user is named by the e-mail, or by the id."""
 
 
 class Names:
@@ -33,7 +37,7 @@ class Names:
 
     def rename(self, former: str, new: str) -> None:
         """Put a new name in the place of the former one."""
-        for collection, field in _NAMED_IN:
+        for collection, field in NAMED_IN:
             self._database.update(collection, {field: former}, {field: new})
 
     def erase(self, user: User) -> None:
@@ -47,13 +51,12 @@ class Names:
 
     def where(self, user: User) -> dict[str, list[dict[str, Any]]]:
         """Return the documents that name the user, by collection."""
-        found: dict[str, list[dict[str, Any]]] = {}
-        for collection, field in _NAMED_IN:
+        found: dict[str, dict[str, Any]] = {}
+        for collection, field in NAMED_IN:
             where = {field: {"$in": [user.email, user.id]}}
-            found.setdefault(collection, []).extend(
-                self._database.find(collection, where)
-            )
-        return found
+            for document in self._database.find(collection, where):
+                found.setdefault(collection, {})[document["_id"]] = document
+        return {name: list(documents.values()) for name, documents in found.items()}
 
 
 class Erasure:

@@ -15,17 +15,18 @@ from tripadvance_core.domain.times import Clock
 from tripadvance_core.errors import Conflict, Refused
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.scheduler import Scheduler
+from tripadvance_core.services.uploads import OLDEST_FIRST
 from tripadvance_core.storage.database import Database, Where
 from tripadvance_core.storage.repository import Repositories
 
 PARAMETERS: Final = ("boosting_rounds", "learning_rate", "max_depth", "history_rows")
 """The settings of the night that an experiment may choose anew."""
 
-_USABLE: Final[Where] = {
-    "status": {
-        "$in": [UploadStatus.PENDING, UploadStatus.CLAIMED, UploadStatus.TRAINED]
-    }
-}
+USABLE: Final = (UploadStatus.PENDING, UploadStatus.CLAIMED, UploadStatus.TRAINED)
+"""Uploads from which an experiment may learn."""
+
+
+_USABLE: Final[Where] = {"status": {"$in": list(USABLE)}}
 
 
 class Experiments:
@@ -38,9 +39,11 @@ class Experiments:
         self._store = Repositories(database)
         self._clock = clock
 
-    def files(self) -> Sequence[Upload]:
+    def files(self, limit: int) -> Sequence[Upload]:
         """Return the files that an experiment may learn from, newest first."""
-        return self._store.uploads.select(_USABLE, order=[("uploaded_at", -1)])
+        return self._store.uploads.select(
+            _USABLE, order=[("uploaded_at", -1)], limit=limit
+        )
 
     def start(
         self,
@@ -78,12 +81,12 @@ class Experiments:
         parameters: Mapping[str, Any],
         experiment: Experiment,
     ) -> TrainingRun:
-        chosen = set(upload_ids)
-        if not chosen:
+        if not upload_ids:
             raise Refused("NO_FILES_CHOSEN")
-        uploads = [upload for upload in self.files() if upload.id in chosen]
-        if len(uploads) < len(chosen):
-            raise Conflict("FILES_GONE", gone=len(chosen) - len(uploads))
+        uploads = self._store.uploads.select(
+            {"_id": {"$in": list(upload_ids)}, **_USABLE}, order=OLDEST_FIRST
+        )
+        require_all(upload_ids, uploads)
         return TrainingRun(
             id=f"experiment-{secrets.token_hex(8)}",
             number=0,
@@ -97,3 +100,10 @@ class Experiments:
             settings=self._night_settings.changed(parameters),
             settings_version=self._night_settings.in_force().number,
         )
+
+
+def require_all(upload_ids: Sequence[str], uploads: Sequence[Upload]) -> None:
+    """Raise ``Conflict`` (``FILES_GONE``) unless each chosen upload may be used."""
+    gone = len(set(upload_ids)) - sum(upload.status in USABLE for upload in uploads)
+    if gone:
+        raise Conflict("FILES_GONE", gone=gone)

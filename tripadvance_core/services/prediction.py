@@ -113,7 +113,7 @@ class PredictionService:
             base=base,
             reasons=reasons,
             past_fares=route.nearest(priced.trip, _SIMILAR_FARES) if route else (),
-            usual=route and route.usual_range(asked[0].further),
+            usual=_usual(master, priced),
         )
 
     def price(self, trips: Sequence[Trip]) -> PricedTrips:
@@ -143,8 +143,12 @@ class PredictionService:
             ``FIELD_NOT_VARIED`` for another field; else as ``quote``.
         """
         master = self._throne.reigning()
-        (asked,) = self._price(master, [trip])
-        values, trips = _others(master, asked.trip, field)
+        named, found = self._asked(master, [trip])
+        (asked,) = _priced_trips(named, found)
+        same = {"airline": asked.trip.airline, "quote_date": asked.trip.quote_date}
+        values, trips = _others(
+            master, named[0].model_copy(update=same), asked.trip, field
+        )
         variants = tuple(
             Variant(value=value, priced=priced, asked=priced.trip == asked.trip)
             for value, priced in zip(values, self._price(master, trips), strict=True)
@@ -177,7 +181,7 @@ class PredictionService:
             min(priced[start : start + len(airlines)], key=lambda one: one.price)
             for start in range(0, len(priced), len(airlines))
         ]
-        usual = _usual(master, asked.trip, trip.further)
+        usual = _usual(master, asked)
         least = min(one.price for one in best)
         return Calendar(
             **_by(master),
@@ -355,9 +359,12 @@ def _number(column: str, value: Told) -> float:
 
 
 def _others(
-    master: Reigning, trip: Trip, field: str
+    master: Reigning, trip: Trip, filled: Trip, field: str
 ) -> tuple[Sequence[Told | date], list[Trip]]:
-    """Return the values that a field may take, and the trip with each."""
+    """Return the values that a field may take, and the trip with each.
+
+    Gaps of the trip stay gaps: what is usual may differ with the field's value.
+    """
     values: Sequence[Any]
     if field == DATE:
         around = range(-_DAYS_AROUND, _DAYS_AROUND + 1)
@@ -374,7 +381,7 @@ def _others(
     if field not in texts:
         raise Refused("FIELD_NOT_VARIED", field=field)
     values = master.past.choices(field)[:_MOST_VARIANTS]
-    own = trip.further.get(field)
+    own = filled.further.get(field)
     if own is not None and own not in values:
         values = (*values, own)
     return values, [trip.with_further(field, value) for value in values]
@@ -389,11 +396,15 @@ def _airlines(master: Reigning, trip: Trip) -> list[str]:
     return known
 
 
-def _usual(master: Reigning, trip: Trip, further: dict[str, Told]) -> UsualRange | None:
+def _usual(master: Reigning, priced: PricedTrip) -> UsualRange | None:
+    """Return what fares of this kind usually cost on the route of a trip."""
+    trip = priced.trip
     route = master.past.route(trip.start_city, trip.end_city)
     if route is None:
         return None
-    return route.usual_range(_known_further(master, further))
+    told = {n: v for n, v in trip.further.items() if n not in priced.assumed}
+    assumed = {n: v for n, v in trip.further.items() if n in priced.assumed}
+    return route.usual_range(told, assumed)
 
 
 def _known(master: Reigning, name: str) -> tuple[str, ...]:

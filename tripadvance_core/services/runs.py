@@ -11,6 +11,7 @@ from tripadvance_core.domain.entities import (
 )
 from tripadvance_core.errors import NotFound
 from tripadvance_core.services.claims import Claims
+from tripadvance_core.services.uploads import OLDEST_FIRST
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.repository import Page, Repositories
 
@@ -41,11 +42,17 @@ class RunUnderWay:
 
 
 @dataclass(frozen=True)
-class RunReport:
-    """A run with the model that it made, if any, and its files, oldest first."""
+class PastRun:
+    """A run with the model that it made, if any."""
 
     run: TrainingRun
     model: ModelVersion | None
+
+
+@dataclass(frozen=True)
+class RunReport(PastRun):
+    """A run with its files, too, oldest first."""
+
     uploads: Sequence[Upload]
 
 
@@ -63,13 +70,13 @@ class Runs:
         told = [RunUnderWay(run, self._claims.is_alive(run)) for run in runs]
         return sorted(told, key=lambda each: not each.alive)
 
-    def page(self, number: int, size: int) -> Page[RunReport]:
+    def page(self, number: int, size: int) -> Page[PastRun]:
         """Return a page of the runs that have begun, newest first."""
         runs = self._store.runs.page(
             number, size, {"number": {"$gt": 0}}, order=[("number", -1)]
         )
-        reports = tuple(self._report(run) for run in runs.items)
-        return Page(reports, runs.number, runs.last, runs.total)
+        past = tuple(PastRun(run, self._model(run)) for run in runs.items)
+        return Page(past, runs.number, runs.last, runs.total)
 
     def report(self, number: int) -> RunReport:
         """Return the report of a run by its number.
@@ -82,10 +89,11 @@ class Runs:
         found = self._store.runs.select({"number": number}, limit=1)
         if number < 1 or not found:
             raise NotFound("RUN_NOT_FOUND", number=number)
-        return self._report(found[0])
+        (run,) = found
+        chosen = {"_id": {"$in": list(run.upload_ids)}}
+        uploads = self._store.uploads.select(chosen, order=OLDEST_FIRST)
+        return RunReport(run, self._model(run), uploads)
 
-    def _report(self, run: TrainingRun) -> RunReport:
+    def _model(self, run: TrainingRun) -> ModelVersion | None:
         trained = run.steps.get("train")
-        model = self._store.models.find(trained["model_id"]) if trained else None
-        uploads = map(self._store.uploads.find, run.upload_ids)
-        return RunReport(run, model, [upload for upload in uploads if upload])
+        return self._store.models.find(trained["model_id"]) if trained else None

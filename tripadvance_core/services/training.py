@@ -45,6 +45,7 @@ from tripadvance_core.learning.evaluation import (
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
 from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
+from tripadvance_core.services.experiments import require_all
 from tripadvance_core.services.history import (
     History,
     load_rows,
@@ -119,8 +120,9 @@ class TrainingService:
                 return
             run = self._store.runs.get(run_id)
             uploads = self._uploads(run, token)
-            read = self._hashes if run.experiment is None else self._hashes_or_error
-            sound = [h for u in uploads if (h := read(u, token)) is not None]
+            if run.experiment is not None:
+                require_all(run.upload_ids, uploads)
+            sound = [h for u in uploads if (h := self._hashes(u, run)) is not None]
             result["files"] = len(sound)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
             result["rows_kept"] = sum(hashes.size for hashes in sound)
@@ -285,17 +287,19 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _hashes(self, upload: Upload, token: str) -> RowHashes | None:
-        """Return the identities of an upload's rows; lost or damaged, it is held."""
+    def _hashes(self, upload: Upload, run: TrainingRun) -> RowHashes | None:
+        """Return the identities of an upload's rows; lost or damaged, it is held.
+
+        An experiment holds nothing: it raises.
+        """
         try:
             return row_hashes_in(load_rows(self._objects, upload))
         except (NotFound, Corrupted) as loss:
+            if run.experiment is not None:
+                raise
             held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
-            self._change_claimed(upload, token, held)
+            self._change_claimed(upload, run.token, held)
             return None
-
-    def _hashes_or_error(self, upload: Upload, _token: str) -> RowHashes:
-        return row_hashes_in(load_rows(self._objects, upload))
 
     def _history(self, run: TrainingRun, token: str) -> History:
         return read_history(

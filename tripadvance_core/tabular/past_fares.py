@@ -52,6 +52,11 @@ _THIRDS: Final = (1 / 3, 2 / 3)
 _OWN_FARES: Final = 10
 _MOST_CHOICES: Final = 200
 
+# An airline that has a value so rarely does not sell it on this route.
+_RARE: Final = 0.05
+# A column that explains so much of the variance of log prices tells kinds of fares.
+_TELLING: Final = 0.4
+
 # What makes two fares unlike: a month, another airline, another value.
 _DAYS_APART: Final = 30.0
 _OTHER_AIRLINE: Final = 2.0
@@ -274,30 +279,42 @@ class RouteFares:
     def usual(self, name: str, airline: str | None = None) -> Told | None:
         """Return the most frequent text or the median number of a column.
 
-        Of the airline, where enough of its fares are known; None where most fares do
-        not tell.
+        A number is that of the airline, where enough of its fares are known. A text is
+        that of all airlines, if this one has it too, so that prices of several airlines
+        stand for one kind of fare. None where most fares do not tell.
         """
         if name == "airline":
             return self.airlines[0] if self.airlines else None
-        rows = self._of_airline(airline)
+        own = self._of_airline(airline)
         if name in self.texts:
-            value, _ = Counter(self.texts[name][rows].tolist()).most_common(1)[0]
-            return value or None
-        told = self.numbers[name][rows]
+            return self._usual_text(self.texts[name], own)
+        told = self.numbers[name][own]
         told = told[~np.isnan(told)]
-        if 2 * told.size < self.price[rows].size:
+        if 2 * told.size < self.price[own].size:
             return None
         return float(np.quantile(told, 0.5, method="nearest"))
 
-    def usual_range(self, further: Mapping[str, Told]) -> UsualRange | None:
+    def usual_range(
+        self, told: Mapping[str, Told], assumed: Mapping[str, Told]
+    ) -> UsualRange | None:
         """Return between which prices the middle third lies, None from too few fares.
 
-        Only fares with the given values of further text columns count.
+        Parameters
+        ----------
+        told
+            Only fares with these values of further text columns count.
+        assumed
+            Likewise, but of those columns alone that tell cheap fares from dear ones,
+            and only where enough fares are left.
         """
         rows = np.ones(self.size, dtype=np.bool_)
-        for name, value in further.items():
+        for name, value in told.items():
             if name in self.texts:
                 rows &= self._equal(name, value)
+        for name in self.kinds:
+            if name in assumed:
+                narrower = rows & self._equal(name, assumed[name])
+                rows = narrower if narrower.sum() >= FEWEST else rows
         fares = int(rows.sum())
         if fares < FEWEST:
             return None
@@ -305,6 +322,14 @@ class RouteFares:
             self.price[rows], _THIRDS, weights=self.weight[rows], method="inverted_cdf"
         )
         return UsualRange(low=float(low), high=float(high), fares=fares)
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The text columns that tell cheap fares from dear ones, as cabins do."""
+        logs = np.log(self.price)
+        shares = {name: _explained(logs, column) for name, column in self.texts.items()}
+        telling = [name for name, share in shares.items() if share >= _TELLING]
+        return tuple(sorted(telling, key=lambda name: -shares[name]))
 
     def nearest(self, trip: Trip, most: int) -> tuple[PastFare, ...]:
         """Return the fares most like a trip's, nearest first.
@@ -323,6 +348,17 @@ class RouteFares:
             unlike += np.abs(lead - asked) / _DAYS_APART
         age = -self.date.astype(np.int64)
         return tuple(self._fare(row) for row in np.lexsort((age, unlike))[:most])
+
+    def _usual_text(
+        self, column: NDArray[np.object_], own: NDArray[np.bool_] | slice
+    ) -> str | None:
+        counts = Counter(column.tolist())
+        if 2 * counts.pop("", 0) > self.size:
+            return None
+        ours = Counter(column[own].tolist())
+        least = _RARE * ours.total()
+        known = (value for value, _ in counts.most_common() if ours[value] > least)
+        return next(known, None)
 
     def _of_airline(self, airline: str | None) -> NDArray[np.bool_] | slice:
         own = self.airline == airline
@@ -399,6 +435,22 @@ def _some_of_each_route(parts: list[pd.DataFrame]) -> pd.DataFrame:
     order = np.lexsort((fares[ROW_HASH].to_numpy(), route))
     number = pd.Series(route[order]).groupby(route[order]).cumcount()
     return fares.iloc[order[number.to_numpy() < FARES_OF_A_ROUTE]]
+
+
+def _explained(logs: NDArray[np.float64], column: NDArray[np.object_]) -> float:
+    """Return the share of variance that lies between the values of a column.
+
+    Epsilon squared (Kelley 1935): what many values explain by chance is taken off.
+    """
+    places, values = pd.factorize(column)
+    rest = logs.size - len(values)
+    if rest <= 0:
+        return 0.0
+    counts = np.bincount(places)
+    means = np.bincount(places, weights=logs) / counts
+    within = float(np.square(logs - means[places]).sum()) / rest
+    overall = float(logs.var(ddof=1))
+    return 1 - within / overall if overall > 0 else 0.0
 
 
 def _spellings(column: "pd.Series[Any]") -> dict[str, str]:

@@ -220,7 +220,9 @@ def _as_choice(
         written = f"{reader.words.day(trip.date)}, {weekday}"
         return written, {"date": trip.date.isoformat()}
     if field == LEAD_DAYS and trip.quote_date is not None:
-        written = reader.say("PRICES_DAYS_BEFORE", days=value)
+        written = reader.say(
+            "PRICES_DAYS_BEFORE", days=(trip.date - trip.quote_date).days
+        )
         return written, {"quoted": trip.quote_date.isoformat()}
     name = AIRLINE if field == AIRLINE else f"{FURTHER}{field}"
     return str(value), {name: value}

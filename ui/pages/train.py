@@ -23,10 +23,10 @@ def build(desk: Desk) -> None:
     services = desk.services
 
     def show(reader: Reader) -> str:
-        return reader.render("train/intro.html", files=services.experiments.files())
+        return reader.render("train/intro.html", files=services.experiments.files(1))
 
     def show_form(reader: Reader) -> list[Any]:
-        files = services.experiments.files()[:FILES_OFFERED]
+        files = services.experiments.files(FILES_OFFERED)
         asked = reader.query.get("file", "")
         return [
             gr.Column(visible=bool(files) and reader.may(Role.ANALYST)),

@@ -58,10 +58,10 @@ def build(desk: Desk) -> None:
         )
         return [told, gr.Timer(active=any(each.moves for each in under_way))]
 
-    def show_past_after(reader: Reader) -> Any:
-        """Show the runs anew once nothing is under way any more."""
-        moves = any(each.moves for each in services.runs.under_way())
-        return gr.skip() if moves else show_past(reader)
+    def look_again(reader: Reader) -> list[Any]:
+        """Watch; once nothing is under way any more, show the runs anew."""
+        told, again = watch(reader)
+        return [told, again, gr.skip() if again.active else show_past(reader)]
 
     def ask(reader: Reader) -> Any:
         return gr.Group(visible=_asked_to_stop(desk, reader) is not None)
@@ -86,8 +86,13 @@ def build(desk: Desk) -> None:
     desk.load(watch, [under_way, timer])
     desk.load(ask, asking)
     desk.fill(past, show_past)
-    ticked = desk.on(timer.tick, watch, None, [under_way, timer])
-    desk.on(ticked.success, show_past_after, None, past)
+    desk.on(
+        timer.tick,
+        look_again,
+        None,
+        [under_way, timer, past],
+        concurrency_limit=None,
+    )
     stopped = desk.on(yes.click, stop, least=Role.ANALYST)
     for event in (stopped.success, no.click):
         then_open(event, TRAINING)
