@@ -346,3 +346,22 @@ def test_steps_of_a_spreadsheet_are_told_and_doubts_in_the_language_asked(
     assert isinstance(result, PredictedFile)
     (row,) = csv.DictReader(io.StringIO(result.content.decode("utf-8-sig")))
     assert row["doubt"] == sentence("UNSEEN_END_CITY", "en")
+
+
+def test_spreadsheet_says_what_was_assumed(tmp_path: Path) -> None:
+    """The model has learned from cabins, and the trips tell of none."""
+    rng = random.Random(5)  # noqa: S311 - test data
+    lines = ["date,start_city,end_city,airline,duration,price,cabin"]
+    for _ in range(900):
+        day = date(2025, 1, 1) + timedelta(days=rng.randrange(365))
+        cabin = rng.choice(["Economy", "Economy", "Business"])
+        price = (900 if cabin == "Business" else 100) * rng.uniform(0.9, 1.1)
+        lines.append(f"{day:%d/%m/%Y},Salvador,Recife,Gol,95,{price:.2f},{cabin}")
+    trips = b"date,start_city,end_city,airline,duration\n25/03/2025,Salvador,Recife,Gol,80\n"
+    with reigning_over(tmp_path / "data", "\n".join(lines).encode()) as services:
+        result = services.prediction.predict_file(
+            trips, "trips.csv", ColumnMapping(), file_type="csv"
+        )
+    (row,) = csv.DictReader(io.StringIO(result.content.decode("utf-8-sig")))
+    assert row["doubt"] == sentence("ASSUMED", "pt-BR", columns="cabin")
+    assert float(row["predicted_price"]) < 300

@@ -34,7 +34,12 @@ from tripadvance_core.services.reading import FileReader
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.reigning import Reigning, Throne
 from tripadvance_core.settings import Settings
-from tripadvance_core.tabular.features import LEAD_DAYS, Columns, columns_of
+from tripadvance_core.tabular.features import (
+    DURATION,
+    LEAD_DAYS,
+    Columns,
+    columns_of,
+)
 from tripadvance_core.tabular.jobs import CleanFares
 from tripadvance_core.tabular.past_fares import further_columns
 from tripadvance_core.tabular.texts import fold
@@ -48,6 +53,7 @@ AIRLINE: Final = "airline"
 
 _DECIMALS = 2
 """Of prices: nobody pays less than a cent."""
+_NAMES: Final = {AIRLINE: "WHY_AIRLINE", DURATION: "WHY_DURATION"}
 _SIMILAR_FARES: Final = 8
 _DAYS_AROUND: Final = 7
 _LEAD_TIMES: Final = (0, 1, 3, 7, 14, 21, 30, 45, 60, 90)
@@ -439,5 +445,9 @@ def _told_as(told: str, language: Language) -> str:
     codes, *assumed = told.split("\n")
     sentences = [sentence(code, language) for code in codes.split()]
     if assumed:
-        sentences.append(sentence("ASSUMED", language, columns=", ".join(assumed)))
+        names = [
+            sentence(_NAMES[name], language) if name in _NAMES else name
+            for name in assumed
+        ]
+        sentences.append(sentence("ASSUMED", language, columns=", ".join(names)))
     return " ".join(sentences)
