@@ -219,7 +219,7 @@ class ModelMetrics:
             raise Conflict("SAME_MODEL_TWICE", number=ours.number)
         if ours.currency != theirs.currency:
             raise Conflict("CURRENCIES_DIFFER", first=ours.number, second=theirs.number)
-        return self._compared(ours.id, theirs.id)
+        return self._compared(ours.id, theirs.id, self._promoter.current_policy)
 
     def _resampled(self, file: StoredFile) -> dict[str, tuple[float, float]]:
         table = self._predictions(file)
@@ -229,7 +229,9 @@ class ModelMetrics:
             table["group"].to_numpy(np.int64),
         )
 
-    def _compare(self, first_id: str, second_id: str) -> SideBySide:
+    def _compare(
+        self, first_id: str, second_id: str, policy: PromotionPolicy
+    ) -> SideBySide:
         first, second = map(self._registry.version, (first_id, second_id))
         table = self._common_rows(first, second)
         if table.empty:
@@ -240,7 +242,6 @@ class ModelMetrics:
             rival=table["second"].to_numpy(np.float64),
             groups=table["group"].to_numpy(np.int64),
         )
-        policy = self._promoter.current_policy
         errors = pd.DataFrame(
             {
                 "first": 100 * errors_of("MAPE", panel.actual, panel.challenger),
