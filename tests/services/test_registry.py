@@ -7,6 +7,7 @@ import pytest
 
 from tripadvance_core.domain.entities import ModelRole
 from tripadvance_core.errors import Conflict, Corrupted, NotFound
+from tripadvance_core.storage.repository import Repositories
 
 
 @pytest.fixture
@@ -116,3 +117,14 @@ def test_models_are_read_page_by_page_and_by_role(two_models: Any) -> None:
     masters = registry.page(1, 10, ModelRole.MASTER)
     assert [v.number for v in masters.items] == [1]
     assert [v.number for v in registry.newest(1)] == [2]
+
+
+def test_experiments_are_listed_by_themselves(two_models: Any) -> None:
+    services = two_models.services
+    second = services.registry.version("v2")
+    assert services.registry.page(1, 10, experiments=True).items == ()
+    Repositories(services.database).models.change(
+        {"_id": second.id}, {"experiment": True}
+    )
+    found = services.registry.page(1, 10, experiments=True).items
+    assert [version.number for version in found] == [2]

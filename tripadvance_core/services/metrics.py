@@ -219,7 +219,7 @@ class ModelMetrics:
             raise Conflict("SAME_MODEL_TWICE", number=ours.number)
         if ours.currency != theirs.currency:
             raise Conflict("CURRENCIES_DIFFER", first=ours.number, second=theirs.number)
-        return self._compared(ours.id, theirs.id)
+        return self._compared(ours.id, theirs.id, self._promoter.current_policy)
 
     def _resampled(self, file: StoredFile) -> dict[str, tuple[float, float]]:
         table = self._predictions(file)
@@ -230,7 +230,9 @@ class ModelMetrics:
             table["weight"].to_numpy(np.float64),
         )
 
-    def _compare(self, first_id: str, second_id: str) -> SideBySide:
+    def _compare(
+        self, first_id: str, second_id: str, policy: PromotionPolicy
+    ) -> SideBySide:
         first, second = map(self._registry.version, (first_id, second_id))
         table = self._common_rows(first, second)
         if table.empty:
@@ -242,7 +244,6 @@ class ModelMetrics:
             groups=table["group"].to_numpy(np.int64),
             weights=table["weight"].to_numpy(np.float64),
         )
-        policy = self._promoter.current_policy
         errors = pd.DataFrame(
             {
                 "first": 100 * errors_of("MAPE", panel.actual, panel.challenger),

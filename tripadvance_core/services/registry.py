@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -85,10 +86,20 @@ class Registry:
         return self._store.models.select(order=[("number", -1)], limit=most)
 
     def page(
-        self, number: int, size: int, role: ModelRole | None = None
+        self,
+        number: int,
+        size: int,
+        role: ModelRole | None = None,
+        *,
+        experiments: bool = False,
     ) -> Page[ModelVersion]:
-        """Return one page of the models, or of those of one role, newest first."""
-        where = {"role": role} if role else None
+        """Return one page of the models, newest first.
+
+        Only those of one role, or that people ordered as experiments, where asked.
+        """
+        where: dict[str, Any] = {"role": role} if role else {}
+        if experiments:
+            where["experiment"] = True
         return self._store.models.page(number, size, where, order=[("number", -1)])
 
     def version(self, name: str) -> ModelVersion:

@@ -28,6 +28,9 @@ MODELS_A_PAGE: Final = 25
 REIGNS_A_PAGE: Final = 10
 FEATURES_SHOWN: Final = 15
 FILES_SHOWN: Final = 20
+EXPERIMENT: Final = "EXPERIMENT"
+"""What the list can be filtered by beside the roles."""
+
 _ARCHIVE: Final = "application/zip"
 _CHUNK_BYTES: Final = 256 * 1024
 
@@ -120,13 +123,17 @@ def _chosen(services: Services, reader: Reader) -> ModelVersion | None:
 
 
 def _list(services: Services, reader: Reader) -> str:
-    role = next((r for r in ModelRole if r == reader.query.get("role")), None)
+    asked = reader.query.get("role", "")
+    role = next((role for role in ModelRole if role == asked), None)
+    experiments = asked == EXPERIMENT
     asked_at = reader.query.get("at", "")
     return reader.render(
         "models/list.html",
-        page=services.registry.page(reader.page, MODELS_A_PAGE, role),
-        role=role,
-        roles=tuple(ModelRole),
+        page=services.registry.page(
+            reader.page, MODELS_A_PAGE, role, experiments=experiments
+        ),
+        chosen=EXPERIMENT if experiments else role,
+        roles=(*ModelRole, EXPERIMENT),
         reigns=services.registry.reigns(reader.number_in("reigns"), REIGNS_A_PAGE),
         address_of_reigns=lambda number: f"{reader.address(reigns=number)}#reigns",
         asked_at=asked_at,
