@@ -106,19 +106,19 @@ def fit_bare(
     parameters = TrainingParameters.model_validate(version.parameters).for_rows(
         len(rows)
     )
-    depth, leaf = model.recipe.depth, model.recipe.leaf
+    leaves, leaf = model.recipe.leaves, model.recipe.leaf
     rounds, share = model.recipe.rounds, model.recipe.log_share
     matrix = model.encoder.transform(history.holdout)
     training = training_matrix(model.encoder, rows, np.log, parameters.threads)
     with measured(seconds, "bare fit"):
         booster = xgboost.train(
-            parameters.for_xgboost(depth, leaf), training, num_boost_round=rounds
+            parameters.for_xgboost(leaves, leaf), training, num_boost_round=rounds
         )
         predicted = np.exp(booster.inplace_predict(matrix).astype(float))
         if share < 1:
             training.set_label(rows["price"].to_numpy(float) / model.price_scale)
             plain = xgboost.train(
-                parameters.for_plain_prices(depth),
+                parameters.for_plain_prices(leaves),
                 training,
                 num_boost_round=plain_rounds(rounds),
             )

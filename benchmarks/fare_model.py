@@ -172,7 +172,7 @@ def trained(split: Split, settings: Settings) -> tuple[FareModel, float]:
     parameters = TrainingParameters(
         boosting_rounds=settings.boosting_rounds,
         learning_rate=settings.learning_rate,
-        max_depth=settings.max_depth,
+        max_leaves=settings.max_leaves,
         threads=settings.threads,
         seed=settings.seed,
     )
@@ -257,7 +257,7 @@ def single_milliseconds(model: FareModel, split: Split) -> float:
 
 def batch_ratio(model: FareModel, split: Split) -> float:
     """Return the throughput of the product over that of its bare boosters."""
-    matrix = model.encoder.transform(split.judged)
+    matrix = model.encoded(split.judged)
     boosters = [b for b in (model.booster, model.plain) if b is not None]
     start = time.process_time()
     for booster in boosters:

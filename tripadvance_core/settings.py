@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     history_rows: int = Field(default=10_000_000, ge=1_000)
     boosting_rounds: int = Field(default=240, ge=1, le=10_000)
     learning_rate: Share = 0.15
-    max_depth: int = Field(default=12, ge=1, le=16)
+    max_leaves: int = Field(default=1_500, ge=2, le=65_536)
 
     # Promotion
     min_gain: float = Field(default=0.01, ge=0, lt=1)

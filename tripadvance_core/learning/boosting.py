@@ -12,7 +12,8 @@ from tripadvance_core.settings import Device
 
 FULL_RATE_ROWS: Final = 200_000
 """From so many rows on trees learn at the full rate, for each costs much."""
-_PLAIN_ROUNDS: Final = 0.6
+_PLAIN_ROUNDS: Final = 0.5
+_PLAIN_LEAVES: Final = 0.7
 _PLAIN_LEAF: Final = 3.0
 
 
@@ -25,14 +26,14 @@ class TrainingParameters(Value):
     """What decides on a model beside its rows: same rows and these, same bytes.
 
     ``learning_rate`` and ``boosting_rounds`` are those of a large history, see
-    ``for_rows``. Rounds and ``max_depth`` are bounds; a trial on the rows themselves
+    ``for_rows``. Rounds and ``max_leaves`` are bounds; a trial on the rows themselves
     finds what serves below them.
     """
 
     boosting_rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, lt=1)
-    max_depth: int = Field(ge=1)
-    subsample: float = Field(default=0.85, gt=0, le=1)
+    max_leaves: int = Field(ge=2)
+    subsample: float = Field(default=1.0, gt=0, le=1)
     colsample_bynode: float = Field(default=0.5, gt=0, le=1)
     device: Device = "cpu"
     threads: int = Field(ge=1)
@@ -50,11 +51,14 @@ class TrainingParameters(Value):
             update={"learning_rate": rate, "boosting_rounds": rounds}
         )
 
-    def for_xgboost(self, depth: int, leaf: float, **special: Any) -> dict[str, Any]:
+    def for_xgboost(self, leaves: int, leaf: float, **special: Any) -> dict[str, Any]:
         """Return the parameters under XGBoost's names, all but the rounds.
 
         Parameters
         ----------
+        leaves
+            Most leaves of a tree. The one that gains most is split next, however deep
+            it lies: few places need many splits, and most need few.
         leaf
             Least fares of a leaf, and as many that say 0 are added to each. Leaves of
             one or two fares learn noise where fares scatter, and much where they do
@@ -64,7 +68,9 @@ class TrainingParameters(Value):
             "objective": "reg:squarederror",
             "tree_method": "hist",
             "learning_rate": self.learning_rate,
-            "max_depth": depth,
+            "grow_policy": "lossguide",
+            "max_leaves": leaves,
+            "max_depth": 0,
             "subsample": self.subsample,
             "colsample_bynode": self.colsample_bynode,
             "min_child_weight": leaf,
@@ -74,14 +80,15 @@ class TrainingParameters(Value):
             "seed": self.seed,
         } | special
 
-    def for_plain_prices(self, depth: int) -> dict[str, Any]:
+    def for_plain_prices(self, leaves: int) -> dict[str, Any]:
         """Return the parameters of the trees of plain prices.
 
-        Dear fares decide these trees and are few, hence the careful leaf and fewer
-        rounds. Another seed makes errors that differ from the others' and partly
+        Dear fares decide these trees and are few, hence the careful leaf, fewer leaves
+        and rounds. Another seed makes errors that differ from the others' and partly
         cancel them.
         """
-        return self.for_xgboost(depth, _PLAIN_LEAF, seed=self.seed + 1)
+        fewer = max(2, round(_PLAIN_LEAVES * leaves))
+        return self.for_xgboost(fewer, _PLAIN_LEAF, seed=self.seed + 1)
 
 
 class Progress:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.tabular.features import QUOTE_DATE
+from tripadvance_core.tabular.columns import QUOTE_DATE
 
 Varied = Literal["date", "lead_days"]
 
@@ -47,7 +47,7 @@ def contributions(model: FareModel, rows: pd.DataFrame) -> Contributions:
     Those of log prices are turned into money by the logarithmic mean (LMDI, Ang 2005),
     which leaves nothing over: base and contributions add up to the price.
     """
-    matrix = model.encoder.transform(rows)
+    matrix = model.encoded(rows)
     price = model.price_of(matrix)
     values = _in_money(_shapley(model, model.booster, matrix))
     if model.plain is not None:

@@ -15,6 +15,7 @@ from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.learning.intervals import LEVELS, Band
 from tripadvance_core.learning.trial import Recipe
 from tripadvance_core.tabular.features import Columns, FeatureEncoder, columns_of
+from tripadvance_core.tabular.past_fares import PastFares
 
 FAR_DAYS: Final = 60
 """A flight so many days beyond all that were learned from is outside the domain."""
@@ -29,6 +30,7 @@ FAR_DATE: Final = "FAR_DATE"
 _LOG_FILE = "model.ubj.zst"
 _PLAIN_FILE = "plain.ubj.zst"
 _BAND_FILE = "band.ubj.zst"
+_PAST_FILE = "past.parquet"
 _DESCRIPTION_FILE = "model.json"
 _CODEC = "zstd"
 
@@ -39,7 +41,7 @@ _PLAIN_WITHIN = 3.0
 class _Description(Value):
     """Everything of a model but its trees; ``format`` counts changes of the form."""
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     encoder: FeatureEncoder
     parameters: dict[str, Any]
     recipe: Recipe
@@ -47,6 +49,7 @@ class _Description(Value):
     sizes: dict[str, int]
     stretch: dict[int, float] | None
     later_stretch: dict[int, float] | None
+    longest_gap: int | None
 
 
 class Prices(NamedTuple):
@@ -77,6 +80,8 @@ class FareModel:
         What the trees were trained with, ready for JSON.
     recipe
         What the trial found.
+    past
+        Former fares, where they are features.
     """
 
     booster: xgb.Booster
@@ -86,6 +91,7 @@ class FareModel:
     plain: xgb.Booster | None = None
     price_scale: float = 1.0
     band: Band = field(default_factory=Band)
+    past: PastFares | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -103,7 +109,7 @@ class FareModel:
         if not len(columns["date"]):
             none = np.empty(0)
             return Prices(none, none, none, none, none, np.empty(0, dtype=object))
-        matrix = self.encoder.transform(columns)
+        matrix = self.encoded(columns)
         price = self.price_of(matrix)
         logs = np.log(price)
         unseen, doubts = self._doubts(columns, matrix)
@@ -125,6 +131,13 @@ class FareModel:
         prices = {"predicted_price": prices.pop("price")} | prices
         return pd.DataFrame(prices, index=frame.index)
 
+    def encoded(self, rows: pd.DataFrame | Columns) -> NDArray[np.float32]:
+        """Return the features of n rows as the trees take them, shape (n, features)."""
+        columns = columns_of(rows)
+        if self.past is not None:
+            columns = {**columns, **self.past.known_to(columns)}
+        return self.encoder.transform(columns)
+
     def price_of(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the prices of encoded rows, shape (n,)."""
         ours = np.exp(_predicted(self.booster, matrix))
@@ -144,7 +157,7 @@ class FareModel:
         """Return this model with ranges measured on rows it never trained on."""
         if holdout_frame.empty:
             return replace(self, band=replace(self.band, stretch=None))
-        matrix = self.encoder.transform(holdout_frame)
+        matrix = self.encoded(holdout_frame)
         logs = np.log(self.price_of(matrix))
         missed = np.log(holdout_frame["price"].to_numpy(np.float64)) - logs
         return replace(self, band=self.band.calibrated(matrix, logs, missed))
@@ -169,8 +182,11 @@ class FareModel:
             sizes={name: len(raw) for name, raw in trees.items()},
             stretch=self.band.stretch and dict(self.band.stretch),
             later_stretch=self.band.later_stretch and dict(self.band.later_stretch),
+            longest_gap=self.past and self.past.longest_gap,
         )
         files = {name: _packed(raw) for name, raw in trees.items()}
+        if self.past is not None:
+            files[_PAST_FILE] = self.past.to_bytes()
         return files | {_DESCRIPTION_FILE: description.model_dump_json().encode()}
 
     @classmethod
@@ -181,6 +197,7 @@ class FareModel:
             name: _booster(files[name], size)
             for name, size in description.sizes.items()
         }
+        gap = description.longest_gap
         return cls(
             booster=boosters[_LOG_FILE],
             encoder=description.encoder,
@@ -193,6 +210,7 @@ class FareModel:
                 description.stretch,
                 description.later_stretch,
             ),
+            past=None if gap is None else PastFares.from_bytes(files[_PAST_FILE], gap),
         )
 
     def _doubts(

@@ -18,8 +18,9 @@ from tripadvance_core.learning.intervals import BAND_ROUNDS, Band
 from tripadvance_core.learning.matrices import training_matrix
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.trial import hold_a_trial, planned_rounds
-from tripadvance_core.tabular.features import FeatureEncoder
+from tripadvance_core.tabular.features import FeatureEncoder, columns_of
 from tripadvance_core.tabular.identity import row_hashes
+from tripadvance_core.tabular.past_fares import PastFares
 
 
 def fit(
@@ -80,12 +81,18 @@ def grow(
     trial = hold_a_trial(encoder, frame, hashes, parameters, progress)
     band = Band.fit(trial.residuals, parameters, progress)
     recipe = trial.recipe
+    past = PastFares.of(columns_of(frame)) if recipe.past else None
+    if past is not None:
+        encoder = encoder.with_past()
+        frame = frame.assign(
+            **past.learnable_from(columns_of(frame), hashes, parameters.seed)
+        )
     plain, scale = None, float(frame["price"].mean())
     rounds_of_plain = plain_rounds(recipe.rounds) if recipe.log_share < 1 else 0
     progress.plan(recipe.rounds + rounds_of_plain)
     matrix = training_matrix(encoder, frame, np.log, parameters.threads)
     booster = boost(
-        parameters.for_xgboost(recipe.depth, recipe.leaf),
+        parameters.for_xgboost(recipe.leaves, recipe.leaf),
         matrix,
         recipe.rounds,
         progress,
@@ -93,7 +100,10 @@ def grow(
     if rounds_of_plain:
         matrix.set_label(frame["price"].to_numpy(np.float64) / scale)
         plain = boost(
-            parameters.for_plain_prices(recipe.depth), matrix, rounds_of_plain, progress
+            parameters.for_plain_prices(recipe.leaves),
+            matrix,
+            rounds_of_plain,
+            progress,
         )
     return FareModel(
         booster=booster,
@@ -103,6 +113,7 @@ def grow(
         plain=plain,
         price_scale=scale,
         band=band,
+        past=past,
     )
 
 
@@ -111,5 +122,8 @@ def most_rounds(rows: int, parameters: TrainingParameters) -> int:
     parameters = parameters.for_rows(rows)
     rounds = parameters.boosting_rounds
     return (
-        planned_rounds(rows, parameters) + BAND_ROUNDS + rounds + plain_rounds(rounds)
+        planned_rounds(rows, parameters)
+        + 2 * BAND_ROUNDS
+        + rounds
+        + plain_rounds(rounds)
     )

@@ -1,12 +1,13 @@
 """A small training on a part of the rows that finds how to train on all of them.
 
-The rest of the rows judges it: rows of the days after the last one that the trial has
-seen, and rows of the days that it has seen, with equal weight, for a model is asked
-for both.
+The part is made of whole airlines on whole routes, so its rows lie as dense in time as
+all of them: rows drawn one by one would each have lost the neighbours from which the
+model learns. Some of its rows judge: those of the days after the last one that the
+trial has seen, and some of the days that it has seen, with equal weight, for a model is
+asked for both.
 """
 
 from dataclasses import dataclass
-from math import log2
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from tripadvance_core.domain.entities import Value
+from tripadvance_core.domain.holdout import mixed
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.learning.boosting import (
     Progress,
@@ -23,30 +25,37 @@ from tripadvance_core.learning.boosting import (
     plain_rounds,
 )
 from tripadvance_core.learning.matrices import weights_of
-from tripadvance_core.tabular.features import QUOTE_DATE, FeatureEncoder
+from tripadvance_core.tabular.columns import QUOTE_DATE
+from tripadvance_core.tabular.features import FeatureEncoder, columns_of
+from tripadvance_core.tabular.past_fares import PastFares, airline_route_hashes
 
-TRIAL_ROWS: Final = 20_000
-"""Most rows that a trial trains on, and most that judge it."""
+TRIAL_ROWS: Final = 25_000
+"""Most rows of a trial, those that judge it among them."""
 TRIAL_ROUNDS: Final = 80
 """Most rounds of a trial that sees a part of the rows only."""
 PATIENCE: Final = 15
 MIN_ROWS: Final = 200
 """Fewer rows are too few to choose by: the most careful recipe serves."""
+MIN_GROUPS: Final = 10
+"""Of fewer airlines on routes a trial is not made, where there are so many."""
 
 _LATER_SHARE: Final = 0.1
-_SEEN_DAYS_ONE_IN: Final = np.uint64(10)
+_SEEN_DAYS_ONE_IN: Final = np.uint64(6)
 _MIN_DAYS: Final = 5
 _LOG_SHARES: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 # Plain prices may cost so much of the relative error, and must save so much of the
 # squared one to be worth a second booster.
 _TOLERATED: Final = 0.02
 _WORTH_A_BOOSTER: Final = 0.005
-# Depths whose errors differ by less are equals; of those the least deep is grown.
+# What errs by so little more is as good: the smallest of such trees are grown, with the
+# most careful leaf, for these err least where something is new.
 _TIE: Final = 0.02
 _CAREFUL_LEAF: Final = 3.0
 _FINE_LEAF: Final = 1.0
+_FEWEST_LEAVES: Final = 16
 
 Mask = NDArray[np.bool_]
+Hashes = NDArray[np.uint64]
 
 
 class Recipe(Value):
@@ -54,24 +63,27 @@ class Recipe(Value):
 
     Attributes
     ----------
-    depth, leaf
-        Of each booster; ``leaf`` is the least weight of a leaf.
+    leaves, leaf
+        Of each tree: most leaves, and the least weight of one.
     rounds
         Of the booster of log prices.
     log_share
         Share of the booster of log prices in the predicted price; the rest is that of
         the booster of plain prices. 1: there is no such booster.
+    past
+        Whether former fares are features.
     """
 
-    depth: int
+    leaves: int
     leaf: float
     rounds: int
     log_share: float = 1.0
+    past: bool = False
 
 
 @dataclass(frozen=True)
 class Residuals:
-    """What the trial missed on rows that it never trained on.
+    """What the trial missed on n rows that it never trained on.
 
     Attributes
     ----------
@@ -99,10 +111,10 @@ class Trial:
     residuals: Residuals | None
 
 
-def depths(parameters: TrainingParameters) -> list[int]:
-    """Return the depths that are tried: a half, three quarters and all of the bound."""
-    deepest = parameters.max_depth
-    return sorted({max(1, deepest // 2), max(1, deepest * 3 // 4), deepest})
+def leaves_tried(parameters: TrainingParameters) -> list[int]:
+    """Return the sizes of trees that are tried: up to the bound, each four times more."""
+    most = parameters.max_leaves
+    return sorted({min(most, max(most // part, _FEWEST_LEAVES)) for part in (16, 4, 1)})
 
 
 def trial_rounds(rows: int, parameters: TrainingParameters) -> int:
@@ -114,20 +126,17 @@ def trial_rounds(rows: int, parameters: TrainingParameters) -> int:
 def planned_rounds(rows: int, parameters: TrainingParameters) -> int:
     """Return the most rounds of a whole trial."""
     rounds = trial_rounds(rows, parameters)
-    return (len(depths(parameters)) + 1) * rounds + plain_rounds(rounds)
+    return (len(leaves_tried(parameters)) + 2) * rounds + plain_rounds(rounds)
 
 
 def hold_a_trial(
     encoder: FeatureEncoder,
     frame: pd.DataFrame,
-    hashes: NDArray[np.uint64],
+    hashes: Hashes,
     parameters: TrainingParameters,
     progress: Progress,
 ) -> Trial:
-    """Find depth, rounds and the share of plain prices for rows like these.
-
-    A trial on a part of the rows knows what serves so many. All of them bear more: one
-    level of depth with each doubling, and rounds in proportion, within the bounds.
+    """Find how trees are grown best on rows like these.
 
     Parameters
     ----------
@@ -137,17 +146,75 @@ def hold_a_trial(
     if len(frame) < MIN_ROWS:
         progress.skip(planned_rounds(len(frame), parameters))
         careful = Recipe(
-            depth=min(depths(parameters)),
+            leaves=leaves_tried(parameters)[0],
             leaf=_CAREFUL_LEAF,
             rounds=parameters.boosting_rounds,
         )
         return Trial(careful, None)
-    later = _later(frame)
-    judging = later | (hashes % _SEEN_DAYS_ONE_IN == 0)
-    train = _sampled(~judging, TRIAL_ROWS, parameters.seed)
-    judge = _sampled(judging, TRIAL_ROWS, parameters.seed)
-    found = _Contest(encoder, frame, later, train, judge, parameters, progress)
-    return found.decided(scale=(~judging).sum() / len(train))
+    later = later_rows(frame)
+    judging = later | (mixed(hashes) % _SEEN_DAYS_ONE_IN == 0)
+    groups = airline_route_hashes(columns_of(frame))
+    part = part_of(groups, hashes, parameters.seed)
+    past = PastFares.of(columns_of(frame[~judging]))
+    train, judge = part[~judging[part]], part[judging[part]]
+    found = _Contest(
+        encoder,
+        _Rows(frame.iloc[train], hashes[train]),
+        _Rows(frame.iloc[judge], hashes[judge]),
+        later[judge],
+        past,
+        scale=len(frame) / part.size,
+        rounds=trial_rounds(len(frame), parameters),
+        parameters=parameters,
+        progress=progress,
+    )
+    return found.decided()
+
+
+def later_rows(frame: pd.DataFrame) -> Mask:
+    """Return which rows are of the last tenth of the flights or of the dated quotes.
+
+    A history of few days has no such rows.
+    """
+    later = np.zeros(len(frame), dtype=np.bool_)
+    for name in ("date", QUOTE_DATE):
+        days = frame.get(name)
+        if days is None or days.isna().any() or days.nunique() < _MIN_DAYS:
+            continue
+        cut = days.quantile(1 - _LATER_SHARE, interpolation="higher")
+        last = days >= cut
+        later |= (last if last.mean() < 0.5 else days > cut).to_numpy(np.bool_)
+    return later
+
+
+def part_of(groups: Hashes, hashes: Hashes, seed: int) -> NDArray[np.int64]:
+    """Return the places of the rows of a trial, ascending: whole groups, at random.
+
+    Parameters
+    ----------
+    groups
+        What is kept together, shape (n,).
+    hashes
+        The identity of each row, shape (n,). The draw rests on both alone, not on the
+        order of rows.
+    """
+    drawn = mixed(groups ^ np.uint64(seed))
+    order = np.lexsort((hashes, drawn))
+    starts = np.flatnonzero(np.r_[True, np.diff(drawn[order]) != 0])
+    rank = np.arange(order.size) - np.repeat(starts, np.diff(np.r_[starts, order.size]))
+    # What a large group has too much is taken last.
+    too_much = rank >= TRIAL_ROWS // MIN_GROUPS
+    return np.sort(order[np.argsort(too_much, kind="stable")][:TRIAL_ROWS])
+
+
+@dataclass(frozen=True)
+class _Rows:
+    frame: pd.DataFrame
+    hashes: Hashes
+
+    @property
+    def prices(self) -> Floats:
+        return self.frame["price"].to_numpy(np.float64)
 
 
 class _Contest:
@@ -156,125 +223,160 @@ class _Contest:
     def __init__(
         self,
         encoder: FeatureEncoder,
-        frame: pd.DataFrame,
+        seen: _Rows,
+        judge: _Rows,
         later: Mask,
-        train: NDArray[np.int64],
-        judge: NDArray[np.int64],
+        past: PastFares | None,
+        *,
+        scale: float,
+        rounds: int,
         parameters: TrainingParameters,
         progress: Progress,
     ) -> None:
-        self._rounds = trial_rounds(len(frame), parameters)
+        self._encoder = encoder
+        self._seen = seen
+        self._judge = judge
+        self._later = later
+        self._past = past
+        self._scale = scale
+        self._rounds = rounds
         self._parameters = parameters
         self._progress = progress
-        seen, judged = frame.iloc[train], frame.iloc[judge]
-        self._features = encoder.transform(judged)
-        self._prices = judged["price"].to_numpy(np.float64)
-        self._later = later[judge]
-        self._mean = float(seen["price"].mean())
-        self._matrix = xgb.QuantileDMatrix(
-            encoder.transform(seen),
-            label=np.log(seen["price"].to_numpy(np.float64)),
-            weight=weights_of(seen),
-            feature_types=encoder.types,
-            enable_categorical=True,
-            nthread=parameters.threads,
-        )
-        self._plain = seen["price"].to_numpy(np.float64) / self._mean
-        self._judge = xgb.QuantileDMatrix(
-            self._features,
-            label=np.log(self._prices),
-            weight=_even(self._later),
-            feature_types=encoder.types,
-            ref=self._matrix,
-            enable_categorical=True,
-            nthread=parameters.threads,
-        )
+        self._weights = _even(later)
 
-    def decided(self, scale: float) -> Trial:
-        """Return what is found.
-
-        Parameters
-        ----------
-        scale
-            How many times as many rows as here the model itself will have.
-        """
-        tried = {d: self._boost(d, _CAREFUL_LEAF) for d in depths(self._parameters)}
-        bar = (1 + _TIE) * min(booster.best_score for booster in tried.values())
-        depth = min(d for d, booster in tried.items() if booster.best_score <= bar)
-        booster, leaf = tried[depth], _CAREFUL_LEAF
-        fine = self._boost(depth, _FINE_LEAF)
-        if fine.best_score < booster.best_score:
-            booster, leaf = fine, _FINE_LEAF
-        logs = self._predicted(booster)
-        used = booster.best_iteration + 1
+    def decided(self) -> Trial:
+        """Return what is found: size of the trees, their leaf, past fares, the blend."""
+        arena = self._arena(None)
+        leaves, tried = self._smallest_of_equals(arena)
+        best, leaf = tried, _CAREFUL_LEAF
+        fine = self._boost(arena, leaves, _FINE_LEAF)
+        if fine.best_score < (1 - _TIE) * best.best_score:
+            best, leaf = fine, _FINE_LEAF
+        past = False
+        if self._past is None:
+            self._progress.skip(self._rounds)
+        else:
+            with_past = self._arena(self._past)
+            booster = self._boost(with_past, leaves, leaf)
+            if booster.best_score < best.best_score:
+                best, arena, past = booster, with_past, True
+        logs = arena.predicted(best)
+        used = best.best_iteration + 1
         recipe = Recipe(
-            depth=min(self._parameters.max_depth, depth + round(log2(max(scale, 1)))),
+            leaves=leaves,
             leaf=leaf,
-            rounds=self._rounds_for_all(used, scale),
-            log_share=self._log_share(logs, depth, used),
+            rounds=self._rounds_for_all(used),
+            log_share=self._log_share(arena, logs, leaves, used),
+            past=past,
         )
-        missed = np.log(self._prices) - logs
-        return Trial(recipe, Residuals(self._features, logs, missed, self._later))
+        missed = np.log(self._judge.prices) - logs
+        return Trial(recipe, Residuals(arena.features, logs, missed, self._later))
 
-    def _boost(self, depth: int, leaf: float) -> xgb.Booster:
+    def _arena(self, past: PastFares | None) -> "_Arena":
+        return _Arena(
+            self._encoder,
+            self._seen,
+            self._judge,
+            past,
+            self._weights,
+            self._parameters,
+        )
+
+    def _smallest_of_equals(self, arena: "_Arena") -> tuple[int, xgb.Booster]:
+        tried = {
+            leaves: self._boost(arena, leaves, _CAREFUL_LEAF)
+            for leaves in leaves_tried(self._parameters)
+        }
+        bar = (1 + _TIE) * min(booster.best_score for booster in tried.values())
+        return next(found for found in tried.items() if found[1].best_score <= bar)
+
+    def _boost(self, arena: "_Arena", leaves: int, leaf: float) -> xgb.Booster:
+        parameters = self._parameters.for_xgboost(
+            self._scaled(leaves), leaf, eval_metric="mae"
+        )
         return boost(
-            self._parameters.for_xgboost(depth, leaf, eval_metric="mae"),
-            self._matrix,
+            parameters,
+            arena.matrix,
             self._rounds,
             self._progress,
-            judged_on=self._judge,
+            judged_on=arena.judge,
             patience=PATIENCE,
         )
 
-    def _rounds_for_all(self, used: int, scale: float) -> int:
-        """Return as many rounds as the rows bear; all where the trial had too few."""
-        most = self._parameters.boosting_rounds
-        cut_short = used + PATIENCE > self._rounds
-        return most if cut_short else min(most, round(used * max(scale, 1.0)))
+    def _scaled(self, leaves: int) -> int:
+        """Return as many leaves as leave each the same rows in the trial as in all."""
+        return max(2, round(leaves / self._scale))
 
-    def _log_share(self, logs: Floats, depth: int, used: int) -> float:
+    def _rounds_for_all(self, used: int) -> int:
+        """Return as many rounds as served; all where the trial had too few."""
+        most = self._parameters.boosting_rounds
+        return most if used + PATIENCE > self._rounds else used
+
+    def _log_share(
+        self, arena: "_Arena", logs: Floats, leaves: int, used: int
+    ) -> float:
         """Return the share that makes RMSE least at hardly a higher MAPE."""
-        self._matrix.set_label(self._plain)
+        prices, mean = self._judge.prices, float(self._seen.prices.mean())
+        arena.matrix.set_label(self._seen.prices / mean)
         rounds = plain_rounds(used)
-        parameters = self._parameters.for_plain_prices(depth)
-        booster = boost(parameters, self._matrix, rounds, self._progress)
+        parameters = self._parameters.for_plain_prices(self._scaled(leaves))
+        booster = boost(parameters, arena.matrix, rounds, self._progress)
         self._progress.skip(plain_rounds(self._rounds) - rounds)
-        ours, theirs = np.exp(logs), self._mean * self._predicted(booster)
-        weights = _even(self._later)
+        ours, theirs = np.exp(logs), mean * arena.predicted(booster)
 
         def errors(share: float) -> tuple[float, float]:
-            missed = share * ours + (1 - share) * theirs - self._prices
-            mape = np.average(np.abs(missed) / self._prices, weights=weights)
-            return float(mape), float(np.average(missed**2, weights=weights)) ** 0.5
+            missed = share * ours + (1 - share) * theirs - prices
+            mape = np.average(np.abs(missed) / prices, weights=self._weights)
+            return float(mape), float(np.average(missed**2, weights=self._weights))
 
-        mape, rmse = errors(1.0)
+        mape, squared = errors(1.0)
         borne = [s for s in _LOG_SHARES if errors(s)[0] <= (1 + _TOLERATED) * mape]
         best = min(borne, key=lambda share: errors(share)[1])
-        return best if errors(best)[1] < (1 - _WORTH_A_BOOSTER) * rmse else 1.0
-
-    def _predicted(self, booster: xgb.Booster) -> Floats:
-        return np.asarray(booster.inplace_predict(self._features), dtype=np.float64)
+        worth_it = errors(best)[1] < (1 - _WORTH_A_BOOSTER) ** 2 * squared
+        return best if worth_it else 1.0
 
 
-def _later(frame: pd.DataFrame) -> Mask:
-    """Return the rows of the last days: of those of the quote, where all are given."""
-    days = frame["date"]
-    if QUOTE_DATE in frame and frame[QUOTE_DATE].notna().all():
-        quoted = frame[QUOTE_DATE]
-        days = quoted if quoted.nunique() >= _MIN_DAYS else days
-    if days.nunique() < _MIN_DAYS:
-        return np.zeros(len(frame), dtype=np.bool_)
-    cut = days.quantile(1 - _LATER_SHARE, interpolation="higher")
-    last = days >= cut
-    return (last if last.mean() < 0.5 else days > cut).to_numpy(dtype=np.bool_)
+class _Arena:
+    """What is trained on and what judges, with or without past fares."""
 
+    def __init__(
+        self,
+        encoder: FeatureEncoder,
+        seen: _Rows,
+        judge: _Rows,
+        past: PastFares | None,
+        weights: Floats,
+        parameters: TrainingParameters,
+    ) -> None:
+        ours, theirs = seen.frame, judge.frame
+        if past is not None:
+            encoder = encoder.with_past()
+            learned = past.learnable_from(
+                columns_of(ours), seen.hashes, parameters.seed
+            )
+            ours = ours.assign(**learned)
+            theirs = theirs.assign(**past.known_to(columns_of(theirs)))
+        self.features = encoder.transform(theirs)
+        self.matrix = xgb.QuantileDMatrix(
+            encoder.transform(ours),
+            label=np.log(seen.prices),
+            weight=weights_of(ours),
+            feature_types=encoder.types,
+            enable_categorical=True,
+            nthread=parameters.threads,
+        )
+        self.judge = xgb.QuantileDMatrix(
+            self.features,
+            label=np.log(judge.prices),
+            weight=weights,
+            feature_types=encoder.types,
+            ref=self.matrix,
+            enable_categorical=True,
+            nthread=parameters.threads,
+        )
 
-def _sampled(chosen: Mask, most: int, seed: int) -> NDArray[np.int64]:
-    places = np.flatnonzero(chosen)
-    if places.size <= most:
-        return places
-    drawn = np.random.default_rng(seed).choice(places, most, replace=False)
-    return np.sort(drawn)
+    def predicted(self, booster: xgb.Booster) -> Floats:
+        return np.asarray(booster.inplace_predict(self.features), dtype=np.float64)
 
 
 def _even(later: Mask) -> Floats:

@@ -11,7 +11,7 @@ from tripadvance_core.messages import sentence
 from tripadvance_core.services.reading import FileReader
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.settings import Settings
-from tripadvance_core.tabular.features import QUOTE_DATE
+from tripadvance_core.tabular.columns import QUOTE_DATE
 from tripadvance_core.tabular.jobs import CleanFares
 
 _DECIMALS = 2

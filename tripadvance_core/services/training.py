@@ -270,7 +270,7 @@ class TrainingService:
         return TrainingParameters(
             boosting_rounds=settings.boosting_rounds,
             learning_rate=settings.learning_rate,
-            max_depth=settings.max_depth,
+            max_leaves=settings.max_leaves,
             device=settings.device,
             threads=settings.threads,
             seed=settings.seed,

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.holdout import canonical_name
 from tripadvance_core.tabular.calendar import CYCLES, Days, day_number
+from tripadvance_core.tabular.columns import QUOTE_DATE
 from tripadvance_core.tabular.identity import canonical_names
+from tripadvance_core.tabular.past_fares import FEATURES as PAST_FEATURES
 
 FeatureType = Literal["float", "c"]
 DropReason = Literal["constant", "nearly unique"]
@@ -28,7 +30,6 @@ AIRLINE_ROUTE: Final = "airline · start_city → end_city"
 DAY: Final = "date.number"
 LEAD_DAYS: Final = "lead_days"
 DURATION: Final = "duration_minutes"
-QUOTE_DATE: Final = "quote_date"
 WEIGHT: Final = "seats"
 
 _PLACES: Final = ("start_city", "end_city", "airline")
@@ -124,6 +125,10 @@ class FeatureEncoder(Value):
             last_day=days.max().date(),
             last_quote=None if pd.isna(quoted) else quoted.date(),
         )
+
+    def with_past(self) -> Self:
+        """Return this description with former fares among the numbers."""
+        return self.model_copy(update={"numbers": (*self.numbers, *PAST_FEATURES)})
 
     @property
     def names(self) -> tuple[str, ...]:
