@@ -13,7 +13,7 @@ NEEDED := "TripAdvance needs Python 3.11, 3.12 or 3.13 with its venv module" \
 	"(Debian: apt install python3-venv). Name yours: make PYTHON=/path/to/python3.11"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint bench bench-intake bench-model bench-promotion lock
+.PHONY: help install demo up test lint bench bench-intake bench-memory bench-model bench-promotion lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,6 +43,9 @@ bench-intake: $(VENV)/installed-dev ## Time the intake beside bare readers (FARE
 
 bench-model: install ## Train beside AutoML and plain learners (FARES="FILE OPTIONS")
 	$(BIN)/python benchmarks/fare_model.py $(FARES)
+
+bench-memory: install ## Run one night over a short and over a long history, made up
+	$(BIN)/python benchmarks/memory.py compare
 
 bench-promotion: install ## Tell how often the promotion rule is wrong, beside other rules
 	$(BIN)/python benchmarks/promotion_rule.py

@@ -25,7 +25,7 @@ from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.learning.boosting import TrainingParameters, plain_rounds
-from tripadvance_core.learning.matrices import training_matrix
+from tripadvance_core.learning.matrices import EncodedFares, training_matrix
 from tripadvance_core.services.history import History, read_history
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.settings import load_settings
@@ -106,17 +106,18 @@ def fit_bare(
     parameters = TrainingParameters.model_validate(version.parameters).for_rows(
         len(rows)
     )
-    leaves, leaf = model.recipe.leaves, model.recipe.leaf
+    leaves = model.recipe.leaves
     rounds, share = model.recipe.rounds, model.recipe.log_share
     matrix = model.encoder.transform(history.holdout)
-    training = training_matrix(model.encoder, rows, np.log, parameters.threads)
+    fares = EncodedFares(model.encoder, rows)
+    training = training_matrix(fares, np.log, parameters.threads)
     with measured(seconds, "bare fit"):
         booster = xgboost.train(
-            parameters.for_xgboost(leaves, leaf), training, num_boost_round=rounds
+            parameters.for_xgboost(leaves), training, num_boost_round=rounds
         )
         predicted = np.exp(booster.inplace_predict(matrix).astype(float))
         if share < 1:
-            training.set_label(rows["price"].to_numpy(float) / model.price_scale)
+            training.set_label(fares.prices / model.price_scale)
             plain = xgboost.train(
                 parameters.for_plain_prices(leaves),
                 training,

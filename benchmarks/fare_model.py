@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,15 @@ from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import (
+    RouteMedians,
     judged_by_halves,
     original_baseline,
-    route_median_baseline,
 )
 from tripadvance_core.learning.model import FareModel, Prices
 from tripadvance_core.learning.training import fit
-from tripadvance_core.services.history import read_rows
+from tripadvance_core.services.history import load_rows
 from tripadvance_core.settings import Settings, load_settings
+from tripadvance_core.tabular.joining import FareRows
 
 PROJECT = Path(__file__).parents[1]
 RIVAL = Path(__file__).with_name("rival.py")
@@ -50,6 +51,7 @@ ENVIRONMENT = PROJECT / ".rivals"
 PACKAGES = ("autogluon.tabular[lightgbm,catboost,xgboost]==1.6.*", "pyarrow")
 RIVALS = ("autogluon", "random_forest", "lightgbm", "catboost", "xgboost")
 SINGLE_PREDICTIONS = 300
+BATCHES = 3
 LATER_SHARE = 0.2
 
 console = Console(width=110)
@@ -60,9 +62,10 @@ class Split:
     """Rows to train on, rows that calibrate the ranges, rows that judge."""
 
     name: str
-    training: pd.DataFrame
+    training: FareRows
     calibration: pd.DataFrame
     judged: pd.DataFrame
+    later: bool
 
     @property
     def actual(self) -> Floats:
@@ -75,6 +78,7 @@ class Split:
 @click.option("--threads", type=int, default=1, help="Threads of every learner.")
 @click.option("--split", "chosen", multiple=True, default=("random", "date"))
 @click.option("--rival", "rivals", multiple=True, default=RIVALS)
+@click.option("--alone", is_flag=True, help="Train no rivals.")
 @click.option("--repeat", is_flag=True, help="Train twice and compare the bytes.")
 @reading_options
 def main(
@@ -83,18 +87,21 @@ def main(
     threads: int,
     chosen: tuple[str, ...],
     rivals: tuple[str, ...],
+    alone: bool,
     repeat: bool,
     **reading: Any,
 ) -> None:
     """Train on FILE beside the rivals and print all figures."""
-    if rivals:
+    if alone:
+        rivals = ()
+    else:
         make_environment()
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
             Path(folder), threads=threads, base_currency=base_currency
         )
-        frame = rows_of(file, mapping_of(**reading), settings)
-        for split in splits(frame, chosen):
+        rows = rows_of(file, mapping_of(**reading), settings)
+        for split in splits(rows, chosen):
             measure(split, settings, rivals, repeat=repeat)
 
 
@@ -109,7 +116,7 @@ def make_environment() -> None:
     (ENVIRONMENT / "ready").touch()
 
 
-def rows_of(file: Path, mapping: ColumnMapping, settings: Settings) -> pd.DataFrame:
+def rows_of(file: Path, mapping: ColumnMapping, settings: Settings) -> FareRows:
     """Read a file as the product does."""
     with opened_services(settings) as services:
         upload, check = services.uploads.ingest(
@@ -117,19 +124,22 @@ def rows_of(file: Path, mapping: ColumnMapping, settings: Settings) -> pd.DataFr
         )
         if check.refusal is not None:
             raise check.refusal
-        return read_rows(services.objects, upload)
+        return FareRows.distinct([load_rows(services.objects, upload)])
 
 
-def splits(frame: pd.DataFrame, chosen: tuple[str, ...]) -> Iterator[Split]:
-    reserved = frame["reserved"].to_numpy(bool)
-    held = frame[reserved]
+def splits(rows: FareRows, chosen: tuple[str, ...]) -> Iterator[Split]:
+    reserved = rows.column("reserved")
     if "random" in chosen:
-        yield Split("random", frame[~reserved], held, held)
+        held = rows.where(reserved).frame()
+        yield Split("random", rows.where(~reserved), held, held, later=False)
     if "date" in chosen:
-        cut = frame["date"].quantile(1 - LATER_SHARE, interpolation="higher")
-        early = (frame["date"] < cut).to_numpy(bool)
-        calibration = frame[early & reserved]
-        yield Split("by date", frame[early & ~reserved], calibration, frame[~early])
+        days = pd.Series(rows.column("date"))
+        cut = days.quantile(1 - LATER_SHARE, interpolation="higher")
+        early = (days < cut).to_numpy(bool)
+        calibration = rows.where(early & reserved).frame()
+        judged = rows.where(~early).frame()
+        training = rows.where(early & ~reserved)
+        yield Split("by date", training, calibration, judged, later=True)
 
 
 def measure(
@@ -142,10 +152,11 @@ def measure(
     for title in ("", "MAPE %", "acc10 %", "RMSE", "CPU s"):
         table.add_column(title, justify="right" if title else "left")
     model, seconds = trained(split, settings)
+    estimate = model.estimate(split.judged)
     prices = (
-        judged_by_halves(model, split.judged)
-        if split.judged is split.calibration
-        else model.prices(split.judged)
+        model.prices_from(estimate)
+        if split.later
+        else judged_by_halves(model, estimate, split.actual)
     )
     add(table, "TripAdvance", split.actual, prices.price, seconds)
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +165,7 @@ def measure(
             predicted, spent = compete(rival, Path(folder), settings.threads)
             add(table, rival, split.actual, predicted, spent)
     for name, baseline in (
-        ("route median", route_median_baseline),
+        ("route median", RouteMedians.of),
         ("original: tree on duration", original_baseline),
     ):
         start = time.process_time()
@@ -188,7 +199,7 @@ def trained(split: Split, settings: Settings) -> tuple[FareModel, float]:
 
 def hand_out(split: Split, folder: Path) -> None:
     """Write the rows as plain columns, a day as its parts."""
-    for name, frame in (("training", split.training), ("later", split.judged)):
+    for name, frame in (("training", split.training.frame()), ("later", split.judged)):
         plain_columns(frame).to_parquet(folder / f"{name}.parquet", index=False)
 
 
@@ -238,34 +249,48 @@ def tell_of(model: FareModel, split: Split, prices: Prices) -> None:
     size = sum(len(content) for content in model.to_files().values())
     console.print(f"range withheld for {withheld:.1f} %; {model.recipe!r}")
     console.print(f"model: {size / 1e6:.1f} MB")
-    console.print(
-        f"one trip, in process: p50 {single_milliseconds(model, split):.2f} ms; "
-        f"batch ÷ bare boosters: {batch_ratio(model, split):.2f}"
-    )
+    tell_speed(FareModel.from_files(model.to_files()), split.judged)
 
 
-def single_milliseconds(model: FareModel, split: Split) -> float:
-    columns = {name: split.judged[name].to_numpy() for name in split.judged}
-    spent = []
-    for row in range(min(SINGLE_PREDICTIONS, len(split.judged))):
-        trip = {name: values[row : row + 1] for name, values in columns.items()}
-        start = time.perf_counter()
-        model.prices(trip)
-        spent.append(time.perf_counter() - start)
-    return 1000 * float(np.median(spent))
-
-
-def batch_ratio(model: FareModel, split: Split) -> float:
-    """Return the throughput of the product over that of its bare boosters."""
-    matrix = model.encoded(split.judged)
+def tell_speed(model: FareModel, rows: pd.DataFrame) -> None:
+    """Print what prices take beside the bare boosters on the same rows, encoded."""
+    matrix = model.encoded(rows)
+    columns = {name: rows[name].to_numpy() for name in rows}
     boosters = [b for b in (model.booster, model.plain) if b is not None]
-    start = time.process_time()
-    for booster in boosters:
-        booster.inplace_predict(matrix)
-    bare = time.process_time() - start
-    start = time.process_time()
-    model.prices(split.judged)
-    return bare / (time.process_time() - start)
+
+    def priced(few: slice) -> None:
+        model.prices({name: values[few] for name, values in columns.items()})
+
+    def bare(few: slice) -> None:
+        for booster in boosters:
+            booster.inplace_predict(matrix[few])
+
+    trips = [slice(n, n + 1) for n in range(min(SINGLE_PREDICTIONS, len(rows)))]
+    whole = [slice(0, len(rows))] * BATCHES
+    table = Table(title=f"{len(boosters)} booster(s), {len(rows):,} rows a batch")
+    for title in ("", "one trip, ms", "CPU ms", "batch, rows a CPU s"):
+        table.add_column(title, justify="right" if title else "left")
+    rates = []
+    for name, ask in (("TripAdvance", priced), ("bare inplace_predict", bare)):
+        wall, cpu = seconds_of(ask, trips)
+        rates.append(len(rows) / seconds_of(ask, whole)[1])
+        table.add_row(
+            name, f"{1e3 * wall:.2f}", f"{1e3 * cpu:.2f}", f"{rates[-1]:,.0f}"
+        )
+    console.print(table)
+    console.print(f"batch: {rates[0] / rates[1]:.2f} × the bare boosters' throughput")
+
+
+def seconds_of(ask: Callable[[slice], None], parts: list[slice]) -> tuple[float, float]:
+    """Return the median wall and CPU seconds of an answer, after a first one."""
+    ask(parts[0])
+    wall, cpu = [], []
+    for part in parts:
+        started, spent = time.perf_counter(), time.process_time()
+        ask(part)
+        wall.append(time.perf_counter() - started)
+        cpu.append(time.process_time() - spent)
+    return float(np.median(wall)), float(np.median(cpu))
 
 
 def digest(model: FareModel) -> str:

@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     boosting_rounds: int = Field(default=240, ge=1, le=10_000)
     learning_rate: Share = 0.15
     max_leaves: int = Field(default=1_500, ge=2, le=65_536)
+    tuning_minutes: float = Field(default=0, ge=0)
 
     # Promotion
     min_gain: float = Field(default=0.01, ge=0, lt=1)

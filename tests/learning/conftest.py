@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stored import stored
 from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
@@ -67,7 +68,10 @@ def train() -> Callable[..., FareModel]:
 
     def plain_fit(frame: pd.DataFrame, parameters: TrainingParameters) -> FareModel:
         return fit(
-            frame, parameters, stop_at=lambda: False, on_round=lambda _done, _of: None
+            stored(frame),
+            parameters,
+            stop_at=lambda: False,
+            on_round=lambda _done, _of: None,
         )
 
     return plain_fit

@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stored import stored, stored_whole
 from tripadvance_core.learning.evaluation import (
     ModelCard,
+    RouteMedians,
     groups_of,
     judged_by_halves,
     original_baseline,
-    route_median_baseline,
 )
-from tripadvance_core.learning.model import FareModel
+from tripadvance_core.learning.model import FareModel, Prices
 
 
 def trips(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -32,21 +33,21 @@ SEEN = priced(
 
 
 def test_baseline_is_the_median_of_the_route_in_its_direction() -> None:
-    predict = route_median_baseline(SEEN)
+    predict = RouteMedians.of(stored_whole(SEEN))
     new = priced(("Belém", "Recife", 0), ("RECIFE", " belém", 0))
     assert predict(new).tolist() == [400, 120]
 
 
 def test_unseen_route_gets_the_median_of_all_prices() -> None:
     new = priced(("Recife", "Natal", 0))
-    assert route_median_baseline(SEEN)(new).tolist() == [300]
+    assert RouteMedians.of(stored_whole(SEEN))(new).tolist() == [300]
 
 
 def test_baseline_gives_one_float_a_row() -> None:
-    predicted = route_median_baseline(SEEN)(SEEN.set_index(SEEN.index + 7))
+    predicted = RouteMedians.of(stored_whole(SEEN))(SEEN.set_index(SEEN.index + 7))
     assert predicted.shape == (5,)
     assert predicted.dtype == np.float64
-    assert route_median_baseline(SEEN)(SEEN[:0]).shape == (0,)
+    assert RouteMedians.of(stored_whole(SEEN))(SEEN[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -107,14 +108,32 @@ def test_original_is_a_tree_on_the_duration_alone() -> None:
             "price": [100.0] * 25 + [140.0] * 25 + [300.0] * 50,
         }
     )
-    predicted = original_baseline(frame)(frame)
+    predicted = original_baseline(stored_whole(frame))(frame)
     assert predicted == pytest.approx([120.0] * 50 + [300.0] * 50, rel=1e-5)
+
+
+def card_of(
+    model: FareModel, training: pd.DataFrame, holdout: pd.DataFrame
+) -> ModelCard:
+    rows = stored(training)
+    return ModelCard.of(
+        model,
+        holdout,
+        model.estimate(holdout),
+        RouteMedians.of(rows),
+        original_baseline(rows),
+    )
+
+
+def judged(model: FareModel, holdout: pd.DataFrame) -> Prices:
+    actual = holdout["price"].to_numpy(float)
+    return judged_by_halves(model, model.estimate(holdout), actual)
 
 
 def test_card_scores_model_and_baselines_on_the_same_rows(
     model: FareModel, training: pd.DataFrame, holdout: pd.DataFrame
 ) -> None:
-    card = ModelCard.of(model, training, holdout)
+    card = card_of(model, training, holdout)
     scores = (card.model, card.route_median, card.original)
     assert {score.metrics.rows for score in scores} == {len(holdout)}
     errors = [score.metrics.mean_absolute_percentage_error for score in scores]
@@ -128,7 +147,7 @@ def test_card_scores_model_and_baselines_on_the_same_rows(
 def test_card_tells_segments_apart(
     model: FareModel, training: pd.DataFrame, holdout: pd.DataFrame
 ) -> None:
-    segments = ModelCard.of(model, training, holdout).segments
+    segments = card_of(model, training, holdout).segments
     airlines = {s.name: s.score.metrics.rows for s in segments if s.kind == "airline"}
     assert airlines == holdout["airline"].value_counts().to_dict()
     thirds = [s for s in segments if s.kind == "price"]
@@ -139,10 +158,10 @@ def test_card_tells_segments_apart(
 def test_ranges_are_judged_by_rows_that_did_not_make_them(
     model: FareModel, holdout: pd.DataFrame
 ) -> None:
-    first = judged_by_halves(model, holdout)
+    first = judged(model, holdout)
     dearer = holdout.copy()
     dearer.loc[::2, "price"] *= 10
-    moved = judged_by_halves(model, dearer)
+    moved = judged(model, dearer)
     same = first.low == moved.low
     assert same[::2].all()
     assert not same[1::2].any()

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import xgboost as xgb
 
+from tests.stored import stored
 from tripadvance_core.learning import matrices
-from tripadvance_core.learning.matrices import training_matrix, weights_of
+from tripadvance_core.learning.matrices import EncodedFares, training_matrix, weights_of
 from tripadvance_core.tabular.features import FeatureEncoder
 
 PARAMETERS = {"max_depth": 4, "nthread": 1, "seed": 1}
@@ -18,21 +19,22 @@ def test_batches_train_what_one_piece_would(
 ) -> None:
     monkeypatch.setattr(matrices, "BATCH_ROWS", 300)
     monkeypatch.setattr(matrices, "EXTERNAL_MEMORY_ROWS", external_from)
-    encoder = FeatureEncoder.fit(training)
+    rows = stored(training)
+    encoder = FeatureEncoder.fit(rows)
     whole = xgb.QuantileDMatrix(
         encoder.transform(training),
         label=np.log(training["price"]),
         feature_types=encoder.types,
         enable_categorical=True,
     )
-    batches = training_matrix(encoder, training, np.log, threads=1)
+    batches = training_matrix(EncodedFares(encoder, rows), np.log, threads=1)
     assert batches.num_row() == len(training)
     np.testing.assert_allclose(batches.get_label(), whole.get_label())
     ours = xgb.train(PARAMETERS, batches, num_boost_round=5)
     theirs = xgb.train(PARAMETERS, whole, num_boost_round=5)
-    rows = encoder.transform(training)
+    matrix = encoder.transform(training)
     np.testing.assert_allclose(
-        ours.inplace_predict(rows), theirs.inplace_predict(rows), rtol=0.02
+        ours.inplace_predict(matrix), theirs.inplace_predict(matrix), rtol=0.02
     )
 
 

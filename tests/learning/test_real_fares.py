@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.stored import stored
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.learning.boosting import TrainingParameters
-from tripadvance_core.learning.evaluation import route_median_baseline
+from tripadvance_core.learning.evaluation import RouteMedians
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.settings import load_settings
 from tripadvance_core.tabular.identity import reserved_rows
@@ -71,6 +72,6 @@ def test_model_beats_the_route_median(
     predicted = train(training, parameters).predict(holdout)["predicted_price"]
     actual = holdout["price"].to_numpy()
     ours = RegressionMetrics.of(actual, predicted.to_numpy())
-    median = RegressionMetrics.of(actual, route_median_baseline(training)(holdout))
+    median = RegressionMetrics.of(actual, RouteMedians.of(stored(training))(holdout))
     limit = error_left * median.mean_absolute_percentage_error
     assert ours.mean_absolute_percentage_error < limit

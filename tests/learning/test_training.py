@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from tests.stored import stored
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.errors import Refused, WindowClosed
 from tripadvance_core.learning.boosting import Progress, TrainingParameters
-from tripadvance_core.learning.evaluation import route_median_baseline
+from tripadvance_core.learning.evaluation import RouteMedians
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit, grow
-from tripadvance_core.tabular.identity import row_hashes
 
 Train = Callable[..., FareModel]
 
@@ -53,7 +53,7 @@ def test_model_beats_the_route_median_on_rows_it_never_saw(
     prices = holdout["price"].to_numpy()
     predicted = model.predict(holdout)["predicted_price"].to_numpy()
     ours = RegressionMetrics.of(prices, predicted)
-    median = RegressionMetrics.of(prices, route_median_baseline(training)(holdout))
+    median = RegressionMetrics.of(prices, RouteMedians.of(stored(training))(holdout))
     assert ours.mean_absolute_percentage_error < 5
     assert median.mean_absolute_percentage_error > 20
 
@@ -83,7 +83,7 @@ def test_every_round_is_told_and_the_last_is_the_last(
 ) -> None:
     told: list[tuple[int, int]] = []
     fit(
-        training,
+        stored(training),
         parameters,
         stop_at=lambda: False,
         on_round=lambda done, of: told.append((done, of)),
@@ -100,7 +100,7 @@ def test_training_stops_after_the_round_in_which_it_is_asked_to(
     told: list[int] = []
     with pytest.raises(WindowClosed) as closed:
         fit(
-            training,
+            stored(training),
             parameters,
             stop_at=lambda: len(told) == 4,
             on_round=lambda done, _of: told.append(done),
@@ -116,7 +116,7 @@ def test_window_that_closes_in_the_last_round_keeps_the_model(
 ) -> None:
     told: list[bool] = []
     model = fit(
-        training,
+        stored(training),
         parameters,
         stop_at=lambda: told[-1],
         on_round=lambda done, of: told.append(done == of),
@@ -184,9 +184,8 @@ def test_history_of_any_shape_gives_a_model_with_ranges(
     odd: dict[str, object],
 ) -> None:
     frame = make_frame(400).assign(**odd)
-    hashes = row_hashes(frame).to_numpy(np.uint64)
     progress = Progress(10_000, lambda: False, untold)
-    model = grow(frame, hashes, parameters, progress).calibrated(frame)
+    model = grow(stored(frame), parameters, progress).calibrated(frame)
     prices = model.predict(frame)
     ranges = prices.drop(columns="doubts")
     assert np.isfinite(ranges).all(axis=None)
@@ -200,8 +199,8 @@ def test_row_of_many_seats_weighs_more(
     trips = make_frame(150)
     cheap, dear = trips.assign(price=100.0), trips.assign(price=200.0)
     both = pd.concat([cheap.assign(seats=1.0), dear.assign(seats=99.0)])
-    hashes = np.arange(len(both), dtype=np.uint64)
-    model = grow(both, hashes, parameters, Progress(10_000, lambda: False, untold))
+    progress = Progress(10_000, lambda: False, untold)
+    model = grow(stored(both), parameters, progress)
     assert model.predict(trips)["predicted_price"].median() > 185
 
 
@@ -237,8 +236,8 @@ def test_former_fares_are_features_where_they_tell_the_next_ones(
     parameters: TrainingParameters,
 ) -> None:
     frame = wandering_fares(3_000)
-    hashes = row_hashes(frame).to_numpy(np.uint64)
-    model = grow(frame, hashes, parameters, Progress(10_000, lambda: False, untold))
+    progress = Progress(10_000, lambda: False, untold)
+    model = grow(stored(frame), parameters, progress)
     assert model.recipe.past
     assert "past.route.last" in model.features
     read = FareModel.from_files(model.to_files())

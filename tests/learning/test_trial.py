@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stored import stored
 from tripadvance_core.learning import trial as trial_module
 from tripadvance_core.learning.boosting import Progress, TrainingParameters
+from tripadvance_core.learning.matrices import EncodedFares
 from tripadvance_core.learning.trial import (
     MIN_ROWS,
     Trial,
@@ -18,21 +20,17 @@ from tripadvance_core.learning.trial import (
     planned_rounds,
 )
 from tripadvance_core.tabular.features import FeatureEncoder
-from tripadvance_core.tabular.identity import row_hashes
 
 MakeFrame = Callable[..., pd.DataFrame]
 
 
 def tried(frame: pd.DataFrame, parameters: TrainingParameters) -> tuple[Trial, int]:
     """Hold a trial; return it and the rounds that are left in the plan."""
+    rows = stored(frame)
     planned = planned_rounds(len(frame), parameters)
     progress = Progress(planned, lambda: False, lambda _done, _of: None)
     found = hold_a_trial(
-        FeatureEncoder.fit(frame),
-        frame,
-        row_hashes(frame).to_numpy(np.uint64),
-        parameters,
-        progress,
+        rows, EncodedFares(FeatureEncoder.fit(rows), rows), parameters, progress
     )
     return found, progress.planned - progress.done
 
@@ -90,10 +88,10 @@ def test_later_rows_are_the_last_flights_and_the_last_quotes(
     frame["quote_date"] = frame["date"] - pd.to_timedelta(
         np.random.default_rng(1).integers(1, 200, len(frame)), unit="D"
     )
-    later = later_rows(frame)
+    later = later_rows(stored(frame))
     for name in ("date", "quote_date"):
         assert frame[name][~later].max() < frame[name].quantile(0.9)
-    flights_alone = later_rows(frame.drop(columns="quote_date"))
+    flights_alone = later_rows(stored(frame.drop(columns="quote_date")))
     assert (later & ~flights_alone).any()
 
 
@@ -103,11 +101,13 @@ def test_days_that_do_not_tell_later_from_earlier_make_no_cut(
 ) -> None:
     frame = make_frame(500)
     if odd == "one day":
-        assert not later_rows(frame.assign(date=pd.Timestamp("2025-03-01"))).any()
+        assert not later_rows(
+            stored(frame.assign(date=pd.Timestamp("2025-03-01")))
+        ).any()
         return
     quotes = frame["date"].where(frame.index % 2 == 0)
-    later = later_rows(frame.assign(quote_date=quotes))
-    np.testing.assert_array_equal(later, later_rows(frame))
+    later = later_rows(stored(frame.assign(quote_date=quotes)))
+    np.testing.assert_array_equal(later, later_rows(stored(frame)))
 
 
 def groups_and_hashes(sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:

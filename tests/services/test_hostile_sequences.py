@@ -13,9 +13,9 @@ import pytest
 from tripadvance_core.domain.entities import ColumnMapping, Upload, UploadStatus
 from tripadvance_core.errors import AlreadyExists
 from tripadvance_core.messages import LANGUAGES
-from tripadvance_core.services.history import read_rows
+from tripadvance_core.services.history import load_rows
 from tripadvance_core.services.uploads import FileCheck
-from tripadvance_core.tabular.joining import join_distinct
+from tripadvance_core.tabular.joining import FareRows
 
 HOSTILE = Path(__file__).parents[2] / "../shared/hostile"
 EXPECTED = HOSTILE / "expected.json"
@@ -51,7 +51,8 @@ def trained_rows(house: Any) -> pd.DataFrame:
     services = house.services
     counted = (UploadStatus.PENDING, UploadStatus.TRAINED)
     uploads = [one for one in services.uploads.all() if one.status in counted]
-    return join_distinct(read_rows(services.objects, one) for one in uploads)
+    stored = (load_rows(services.objects, one) for one in uploads)
+    return FareRows.distinct(stored).frame()
 
 
 def known_rows(upload: Upload) -> int:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.services import overlap
-from tripadvance_core.services.history import read_rows
+from tripadvance_core.services.history import load_rows
 from tripadvance_core.services.overlap import count_known
-from tripadvance_core.tabular.joining import join_distinct
+from tripadvance_core.tabular.joining import FareRows
 
 PLAIN = ColumnMapping()
 hashes = st.lists(st.integers(0, 5), max_size=12).map(
@@ -44,8 +44,10 @@ def test_told_rows_are_those_that_add_nothing_to_training(house: Any) -> None:
     more = b"\n".join([header, *lines[:10], *lines[:10], *lines[30:]])
     upload, _ = services.uploads.ingest(more, "b.csv", PLAIN, owner="ana")
     (told,) = [w for w in upload.warnings if w.startswith("rows_known")]
-    both = [read_rows(services.objects, one) for one in services.uploads.all()]
-    assert len(join_distinct(both)) == 40 + upload.rows_kept - int(told.split(":")[1])
+    both = [load_rows(services.objects, one) for one in services.uploads.all()]
+    assert len(FareRows.distinct(both)) == 40 + upload.rows_kept - int(
+        told.split(":")[1]
+    )
 
 
 def test_withdrawn_files_are_not_compared_with(house: Any) -> None:

@@ -35,7 +35,7 @@ def ingest(house: Any, case: dict[str, Any]) -> Any:
 def error_of_master(house: Any, reference: Any) -> float:
     """Return MASTER's MAPE on the reserved rows of the clean reference."""
     registry = house.services.registry
-    rows = read_reserved(house.services.objects, [reference], []).rows
+    rows = read_reserved(house.services.objects, [reference], []).rows.frame()
     predicted = registry.load(registry.master()).predict(rows)["predicted_price"]
     return float(np.mean(np.abs(predicted - rows["price"]) / rows["price"]))
 

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from tripadvance_core.tabular.joining import join_distinct, with_identity
+from tests.stored import stored
+from tripadvance_core.tabular.joining import with_identity
 
 
 def fares(*prices: float, first_row: int = 2, **further: object) -> pd.DataFrame:
@@ -22,7 +23,7 @@ def fares(*prices: float, first_row: int = 2, **further: object) -> pd.DataFrame
 
 
 def prices(*frames: pd.DataFrame) -> list[float]:
-    return sorted(join_distinct(frames)["price"])
+    return sorted(stored(*frames).frame()["price"])
 
 
 def test_rows_of_another_file_count_once() -> None:
@@ -42,14 +43,14 @@ def test_rows_that_differ_in_a_further_column_are_both_kept() -> None:
 
 
 def test_column_that_is_text_in_one_file_is_text_in_all() -> None:
-    joined = join_distinct([fares(1.0, stops=1.0), fares(2.0, stops="two")])
+    joined = stored(fares(1.0, stops=1.0), fares(2.0, stops="two")).frame()
     assert sorted(joined["stops"]) == ["1", "two"]
 
 
 def test_column_that_a_file_lacks_is_missing_there() -> None:
-    joined = join_distinct([fares(1.0), fares(2.0, stops=1.0)])
+    joined = stored(fares(1.0), fares(2.0, stops=1.0)).frame()
     assert joined["stops"].isna().tolist() == [True, False]
 
 
 def test_no_files_give_no_rows() -> None:
-    assert join_distinct([]).empty
+    assert stored().frame().empty

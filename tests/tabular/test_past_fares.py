@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stored import stored
 from tripadvance_core.tabular import past_fares
 from tripadvance_core.tabular.features import columns_of
 from tripadvance_core.tabular.identity import row_hashes
@@ -34,22 +35,23 @@ def quotes(*prices_by_day: tuple[int, float], airline: str = "Gol") -> pd.DataFr
 
 
 def learned(frame: pd.DataFrame) -> PastFares:
-    past = PastFares.of(columns_of(frame))
+    past = PastFares.of(stored(frame))
     assert past is not None
     return past
 
 
 def known(past: PastFares, row: pd.DataFrame) -> dict[str, float]:
-    found = past.known_to(columns_of(row))
-    assert tuple(found) == FEATURES
-    return {name: float(np.exp(values[0])) for name, values in found.items()}
+    found = np.exp(past.known_to(columns_of(row)))
+    assert found.shape == (len(row), len(FEATURES))
+    return dict(zip(FEATURES, found[0].tolist(), strict=True))
 
 
 def learnable(frame: pd.DataFrame) -> pd.DataFrame:
     hashes = row_hashes(frame.assign(price=1.0)).to_numpy(np.uint64)
     hashes = hashes ^ np.arange(len(frame), dtype=np.uint64)
     columns = columns_of(frame)
-    return pd.DataFrame(learned(frame).learnable_from(columns, hashes, SEED))
+    known = learned(frame).learnable_from(columns, hashes, SEED)
+    return pd.DataFrame(known, columns=list(FEATURES))
 
 
 def many_quotes(rows: int, seed: int) -> pd.DataFrame:
@@ -98,7 +100,8 @@ def test_question_without_a_day_asks_now() -> None:
     row = quotes((1, 1))
     now = known(learned(WEEK), quotes((9, 1)))
     assert known(learned(WEEK), row.drop(columns="quote_date")) == now
-    assert known(learned(WEEK), row.assign(quote_date=pd.NaT)) == now
+    undated = row.assign(quote_date=pd.NaT).astype({"quote_date": "datetime64[s]"})
+    assert known(learned(WEEK), undated) == now
 
 
 def test_keys_tell_route_airline_and_trip_apart() -> None:
@@ -119,9 +122,9 @@ def test_unseen_route_has_no_past() -> None:
 
 
 def test_few_days_or_none_are_no_history() -> None:
-    assert PastFares.of(columns_of(quotes((1, 1), (2, 1), (3, 1), (4, 1)))) is None
-    assert PastFares.of(columns_of(WEEK.drop(columns="quote_date"))) is None
-    assert PastFares.of(columns_of(WEEK.assign(quote_date=pd.NaT))) is None
+    assert PastFares.of(stored(quotes((1, 1), (2, 1), (3, 1), (4, 1)))) is None
+    assert PastFares.of(stored(WEEK.drop(columns="quote_date"))) is None
+    assert PastFares.of(stored(WEEK.assign(quote_date=pd.NaT))) is None
 
 
 @settings(max_examples=25, deadline=None)
@@ -175,8 +178,8 @@ def test_past_is_the_same_after_a_trip_through_bytes() -> None:
     frame = many_quotes(300, 4)
     past = learned(frame)
     again = PastFares.from_bytes(past.to_bytes(), past.longest_gap)
-    for name, values in past.known_to(columns_of(frame)).items():
-        np.testing.assert_array_equal(again.known_to(columns_of(frame))[name], values)
+    columns = columns_of(frame)
+    np.testing.assert_array_equal(again.known_to(columns), past.known_to(columns))
 
 
 def test_entries_kept_are_bounded_and_the_newest(

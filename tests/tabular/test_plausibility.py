@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stored import stored
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.tabular.intake import read_fares
 from tripadvance_core.tabular.plausibility import Profile, contradictions
@@ -36,7 +37,7 @@ def fares(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
-HISTORY = Profile.of(fares(3_000, seed=0))
+HISTORY = Profile.of(stored(fares(3_000, seed=0)))
 
 
 def codes(rows: pd.DataFrame, history: Profile | None = HISTORY) -> set[str]:
@@ -107,7 +108,7 @@ def test_first_file_is_judged_by_itself_alone() -> None:
 
 def test_durations_may_be_missing() -> None:
     without = fares(600, seed=1).assign(duration_minutes=np.nan)
-    assert codes(without, Profile.of(without)) == set()
+    assert codes(without, Profile.of(stored(without))) == set()
 
 
 def test_profile_is_the_same_after_it_was_stored() -> None:
@@ -128,7 +129,7 @@ def test_profile_is_the_same_after_it_was_stored() -> None:
     ],
 )
 def test_poison_of_the_corpus_is_held(name: str, held: bool) -> None:
-    history = Profile.of(rows_of("poi_reference_clean"))
+    history = Profile.of(stored(rows_of("poi_reference_clean")))
     assert bool(codes(rows_of(name), history)) is held
 
 

@@ -1,7 +1,7 @@
 """What a model is measured against, and the card that says how it did."""
 
-from collections.abc import Callable, Iterator
-from typing import Final, Literal, Self
+from collections.abc import Iterator
+from typing import Final, Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,16 @@ from pydantic import Field
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.learning.intervals import LEVELS
-from tripadvance_core.learning.model import FareModel, Prices
+from tripadvance_core.learning.model import Estimate, FareModel, Prices
 from tripadvance_core.learning.trial import Recipe
-from tripadvance_core.tabular.features import DURATION, routes
-
-Baseline = Callable[[pd.DataFrame], Floats]
+from tripadvance_core.tabular.features import (
+    DURATION,
+    route_places,
+    routes,
+    routes_of,
+)
+from tripadvance_core.tabular.joining import FareRows
+from tripadvance_core.tabular.medians import group_medians
 
 CARD_FILE: Final = "card.json"
 ORIGINAL_DEPTH: Final = 5
@@ -24,6 +29,12 @@ MIN_SEGMENT_ROWS: Final = 50
 """Fewer rows say too little about a segment to be shown."""
 
 _MOST_SEGMENTS: Final = 10
+
+
+class Baseline(Protocol):
+    """Something simple that predicts a price for each row of a frame, shape (n,)."""
+
+    def __call__(self, frame: pd.DataFrame, /) -> Floats: ...
 
 
 class Score(Value):
@@ -62,42 +73,63 @@ class ModelCard(Value):
 
     @classmethod
     def of(
-        cls, model: FareModel, training_frame: pd.DataFrame, holdout: pd.DataFrame
+        cls,
+        model: FareModel,
+        holdout: pd.DataFrame,
+        estimate: Estimate,
+        medians: Baseline,
+        original: Baseline,
     ) -> Self:
-        """Score a model and both baselines on the same reserved rows, n > 0."""
+        """Score a model and both baselines on the same reserved rows, n > 0.
+
+        Parameters
+        ----------
+        estimate
+            What the model's trees say of these rows.
+        """
         actual = holdout["price"].to_numpy(np.float64)
-        prices = judged_by_halves(model, holdout)
+        prices = judged_by_halves(model, estimate, actual)
         return cls(
             recipe=model.recipe,
             model=_score(actual, prices),
-            route_median=_plain_score(
-                actual, route_median_baseline, training_frame, holdout
-            ),
-            original=_plain_score(actual, original_baseline, training_frame, holdout),
+            route_median=Score(metrics=RegressionMetrics.of(actual, medians(holdout))),
+            original=Score(metrics=RegressionMetrics.of(actual, original(holdout))),
             segments=tuple(_segments(holdout, actual, prices)),
             importance=_gains(model),
             dropped=dict(model.encoder.dropped),
         )
 
 
-def route_median_baseline(training_frame: pd.DataFrame) -> Baseline:
-    """Return the simplest honest predictor: the median price of the route.
+class RouteMedians(Value):
+    """The simplest honest predictor: the median price of the route.
 
-    A route that was never trained on gets the median of all prices.
+    A route that was never trained on gets the median of all prices, ``overall``.
     """
-    prices = training_frame["price"]
-    by_route = prices.groupby(routes(training_frame)).median()
-    overall = prices.median()
 
-    def predict(frame: pd.DataFrame) -> Floats:
-        return routes(frame).map(by_route).fillna(overall).to_numpy(dtype=np.float64)
+    overall: float
+    by_route: dict[str, float]
 
-    return predict
+    @classmethod
+    def of(cls, rows: FareRows) -> Self:
+        """Take the medians of training rows, n > 0, exact whatever their number."""
+        places, names = routes_of(rows)
+        prices = rows.column("price").astype(np.float64)
+        medians = group_medians(places, prices, len(names))
+        return cls(
+            overall=float(np.median(prices)),
+            by_route=dict(zip(names, medians.tolist(), strict=True)),
+        )
+
+    def __call__(self, frame: pd.DataFrame, /) -> Floats:
+        places, names = route_places(frame)
+        medians = [self.by_route.get(name, self.overall) for name in names]
+        return np.array(medians, dtype=np.float64)[places]
 
 
-def original_baseline(training_frame: pd.DataFrame) -> Baseline:
+def original_baseline(rows: FareRows) -> Baseline:
     """Return what the original project did: one tree of depth 5 on the duration."""
-    prices = training_frame["price"].to_numpy(np.float64)
+    prices = rows.column("price").astype(np.float64)
+    duration = rows.column(DURATION).astype(np.float32)[:, None]
     tree = xgb.train(
         {
             "max_depth": ORIGINAL_DEPTH,
@@ -106,22 +138,30 @@ def original_baseline(training_frame: pd.DataFrame) -> Baseline:
             "base_score": float(prices.mean()),
             "nthread": 1,
         },
-        xgb.QuantileDMatrix(_duration(training_frame), label=prices, nthread=1),
+        xgb.QuantileDMatrix(duration, label=prices, nthread=1),
         num_boost_round=1,
     )
 
     def predict(frame: pd.DataFrame) -> Floats:
-        return np.asarray(tree.inplace_predict(_duration(frame)), dtype=np.float64)
+        duration = frame[[DURATION]].to_numpy(np.float32)
+        return np.asarray(tree.inplace_predict(duration), dtype=np.float64)
 
     return predict
 
 
-def judged_by_halves(model: FareModel, holdout: pd.DataFrame) -> Prices:
-    """Return predictions whose ranges know nothing of the rows they are for."""
-    half = np.arange(len(holdout)) % 2 == 0
-    judged = model.prices(holdout)
+def judged_by_halves(model: FareModel, estimate: Estimate, actual: Floats) -> Prices:
+    """Return predictions whose ranges know nothing of the rows they are for.
+
+    Parameters
+    ----------
+    estimate
+        What the model's trees say of n rows whose true prices are ``actual``.
+    """
+    half = np.arange(actual.size) % 2 == 0
+    judged = model.prices_from(estimate)
     for mine in (half, ~half):
-        ranges = model.calibrated(holdout[~mine]).prices(holdout[mine])
+        others = model.calibrated_on(estimate.part(~mine), actual[~mine])
+        ranges = others.prices_from(estimate.part(mine))
         for ours, theirs in zip(judged[1:5], ranges[1:5], strict=True):
             ours[mine] = theirs
     return judged
@@ -138,20 +178,6 @@ def groups_of(frame: pd.DataFrame) -> NDArray[np.int64]:
     keys = pd.DataFrame({"route": routes(frame), "week": mondays.astype(str)})
     hashes = pd.util.hash_pandas_object(keys, index=False, categorize=True)
     return hashes.to_numpy(np.uint64).view(np.int64)
-
-
-def _duration(frame: pd.DataFrame) -> NDArray[np.float32]:
-    return frame[[DURATION]].to_numpy(np.float32)
-
-
-def _plain_score(
-    actual: Floats,
-    baseline: Callable[[pd.DataFrame], Baseline],
-    training_frame: pd.DataFrame,
-    holdout: pd.DataFrame,
-) -> Score:
-    predicted = baseline(training_frame)(holdout)
-    return Score(metrics=RegressionMetrics.of(actual, predicted))
 
 
 def _score(actual: Floats, prices: Prices) -> Score:

@@ -110,9 +110,7 @@ def _shapley(
     model: FareModel, booster: xgb.Booster, matrix: NDArray[np.float32]
 ) -> Floats:
     """Return Shapley values and, in the last column, what they start from."""
-    rows = xgb.DMatrix(
-        matrix, feature_types=model.encoder.types, enable_categorical=True
-    )
+    rows = xgb.DMatrix(matrix, feature_types=model.types, enable_categorical=True)
     return np.asarray(booster.predict(rows, pred_contribs=True), dtype=np.float64)
 
 

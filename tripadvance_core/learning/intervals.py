@@ -8,7 +8,7 @@ and Candès 2019, with the scaled score of Sesia and Romano 2021).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import xgboost as xgb
@@ -26,9 +26,20 @@ _BAND_LEAVES: Final = 32
 _BAND_LEAF: Final = 20.0
 _MIN_RESIDUALS: Final = 500
 _QUANTILES: Final = (0.1, 0.9)
-_WIDEST_FOR_LATER: Final = 1.5
+_WIDEST_FOR_LATER: Final = 1.4
 # A band without width could never be stretched to hold anything.
 _NARROWEST: Final = 0.005
+
+
+class Reach(NamedTuple):
+    """How far a band reaches below and above n predicted log prices, shape (n,)."""
+
+    low: Floats
+    high: Floats
+
+    def scores(self, missed: Floats) -> Floats:
+        """Return by what factor the band must be stretched to hold each row."""
+        return np.where(missed < 0, -missed / self.low, missed / self.high)
 
 
 @dataclass(frozen=True)
@@ -68,12 +79,11 @@ class Band:
         half = ~later & (np.cumsum(~later) % 2 == 0)
         judged = ~later & ~half
         judge = cls(cls._boosted(residuals, half, parameters, progress))
-        scores = judge._scores(residuals.features, residuals.logs, residuals.missed)
+        reach = judge.reach(residuals.features, residuals.logs)
+        scores = reach.scores(residuals.missed)
         return cls(
             cls._boosted(residuals, ~later, parameters, progress),
-            later_stretch={
-                level: _ratio(scores[later], scores[judged], level) for level in LEVELS
-            },
+            later_stretch=_further(scores[later], scores[judged]),
         )
 
     @staticmethod
@@ -94,23 +104,23 @@ class Band:
         special = {
             "objective": "reg:quantileerror",
             "quantile_alpha": np.array(_QUANTILES),
+            "min_child_weight": _BAND_LEAF,
+            "reg_lambda": _BAND_LEAF,
         }
         return boost(
-            parameters.for_xgboost(_BAND_LEAVES, _BAND_LEAF, **special),
+            parameters.for_xgboost(_BAND_LEAVES, **special),
             matrix,
             BAND_ROUNDS,
             progress,
         )
 
-    def calibrated(
-        self, features: NDArray[np.float32], logs: Floats, missed: Floats
-    ) -> Self:
+    def calibrated(self, reach: Reach, missed: Floats) -> Self:
         """Return this band stretched to hold what it should of n reserved rows.
 
         The factor is the ⌈(n + 1) · level⌉-th smallest score; too few rows for it
         leave the band without the level.
         """
-        scores = self._scores(features, logs, missed)
+        scores = reach.scores(missed)
         stretch = {}
         for level in LEVELS:
             quantile = conformal_quantile(scores, level)
@@ -119,34 +129,21 @@ class Band:
         return replace(self, stretch=stretch)
 
     def around(
-        self,
-        features: NDArray[np.float32],
-        logs: Floats,
-        later: NDArray[np.bool_],
-        level: int,
+        self, reach: Reach, logs: Floats, later: NDArray[np.bool_], level: int
     ) -> tuple[Floats, Floats]:
         """Return the ends of the range in log price, NaN where it is not known."""
         factor = (self.stretch or {}).get(level, np.nan)
         further = (self.later_stretch or {}).get(level, 1.0)
         factors = factor * np.where(later, further, 1.0)
-        low, high = self._shape(features, logs)
-        return logs - factors * low, logs + factors * high
+        return logs - factors * reach.low, logs + factors * reach.high
 
-    def _shape(
-        self, features: NDArray[np.float32], logs: Floats
-    ) -> tuple[Floats, Floats]:
-        """Return how far the band reaches below and above each prediction."""
-        if self.booster is None:
-            return np.ones(logs.size), np.ones(logs.size)
+    def reach(self, features: NDArray[np.float32], logs: Floats) -> Reach:
+        """Return how far the band reaches around each prediction, unstretched."""
+        if self.booster is None or not logs.size:
+            return Reach(np.ones(logs.size), np.ones(logs.size))
         ends = self.booster.inplace_predict(_with_logs(features, logs))
         low, high = np.asarray(ends, dtype=np.float64).T
-        return np.maximum(-low, _NARROWEST), np.maximum(high, _NARROWEST)
-
-    def _scores(
-        self, features: NDArray[np.float32], logs: Floats, missed: Floats
-    ) -> Floats:
-        low, high = self._shape(features, logs)
-        return np.where(missed < 0, -missed / low, missed / high)
+        return Reach(np.maximum(-low, _NARROWEST), np.maximum(high, _NARROWEST))
 
 
 def conformal_quantile(scores: Floats, level: int) -> float | None:
@@ -157,16 +154,19 @@ def conformal_quantile(scores: Floats, level: int) -> float | None:
     return float(np.sort(scores)[rank - 1])
 
 
-def _ratio(later: Floats, seen: Floats, level: int) -> float:
+def _further(later: Floats, seen: Floats) -> dict[int, float]:
     """Return how much wider the band must be for later days; never narrower.
 
-    The trial has seen one later period, which may have been an odd one; so it is
+    As much as the trial was worse there at the level where it was so most: one later
+    period says little of one level alone. And it may have been an odd one, so it is
     believed up to a limit.
     """
-    wide, narrow = (conformal_quantile(scores, level) for scores in (later, seen))
-    if wide is None or narrow is None or narrow <= 0:
-        return 1.0
-    return min(max(1.0, wide / narrow), _WIDEST_FOR_LATER)
+    ratios = [1.0]
+    for level in LEVELS:
+        wide, narrow = (conformal_quantile(scores, level) for scores in (later, seen))
+        if wide is not None and narrow:
+            ratios.append(wide / narrow)
+    return dict.fromkeys(LEVELS, min(max(ratios), _WIDEST_FOR_LATER))
 
 
 def _with_logs(features: NDArray[np.float32], logs: Floats) -> NDArray[np.float32]:

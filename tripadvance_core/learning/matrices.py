@@ -2,9 +2,9 @@
 
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,65 +12,154 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from tripadvance_core.domain.metrics import Floats
-from tripadvance_core.tabular.features import WEIGHT, FeatureEncoder
+from tripadvance_core.tabular.features import (
+    WEIGHT,
+    FeatureEncoder,
+    FeatureType,
+    columns_of,
+)
+from tripadvance_core.tabular.joining import ROW_HASH, FareRows
+from tripadvance_core.tabular.past_fares import FEATURES, PastFares
 
 BATCH_ROWS: Final = 100_000
 EXTERNAL_MEMORY_ROWS: Final = 2_000_000
 """From so many rows on the binned matrix lies on disk, not in memory."""
 
-Target = Callable[[Floats], Floats]
+
+class Sample(NamedTuple):
+    """Some rows: features of shape (n, features), prices and weights of shape (n,)."""
+
+    features: NDArray[np.float32]
+    prices: Floats
+    weights: Floats | None
 
 
-class FareBatches(xgb.DataIter):
-    """A frame with prices, encoded batch by batch."""
+class EncodedFares:
+    """The features of rows on disk, where they are encoded once and read often.
+
+    Attributes
+    ----------
+    types
+        The features' types as XGBoost names them.
+    prices
+        In the base currency, shape (n,).
+    weights
+        How many fares each row stands for, shape (n,); None where one each.
+
+    Parameters
+    ----------
+    past
+        Former fares, of which each row learns what it may, where they are features.
+    seed
+        Draws how old these are.
+    """
 
     def __init__(
         self,
         encoder: FeatureEncoder,
-        frame: pd.DataFrame,
-        target: Target,
+        rows: FareRows,
+        past: PastFares | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.types = feature_types(encoder, past)
+        self._width = len(self.types)
+        # It has no name, and is gone when nobody reads these fares any more.
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        prices, weights = [], []
+        for batch in rows.batches():
+            features = encoder.transform(batch)
+            if past is not None:
+                hashes = batch[ROW_HASH].to_numpy(np.uint64)
+                known = past.learnable_from(columns_of(batch), hashes, seed)
+                features = np.hstack([features, known])
+            self._file.write(features.data)
+            prices.append(batch["price"].to_numpy(np.float64))
+            weights.append(weights_of(batch))
+        self.prices: Floats = np.concatenate(prices)
+        self.weights = _joined(prices, weights)
+
+    def __len__(self) -> int:
+        return len(self.prices)
+
+    def batches(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Go through the rows: which they are, and their features.
+
+        The batches are the same however many files the rows come from.
+        """
+        for start in range(0, len(self), BATCH_ROWS):
+            rows = slice(start, min(start + BATCH_ROWS, len(self)))
+            yield rows, self._read(rows)
+
+    def sample(self, places: NDArray[np.int64]) -> Sample:
+        """Return the rows at places that rise."""
+        features = [
+            batch[places[(rows.start <= places) & (places < rows.stop)] - rows.start]
+            for rows, batch in self.batches()
+        ]
+        weights = None if self.weights is None else self.weights[places]
+        return Sample(np.concatenate(features), self.prices[places], weights)
+
+    def _read(self, rows: slice) -> NDArray[np.float32]:
+        row_bytes = self._width * np.dtype(np.float32).itemsize
+        self._file.seek(rows.start * row_bytes)
+        content = self._file.read((rows.stop - rows.start) * row_bytes)
+        return np.frombuffer(content, dtype=np.float32).reshape(-1, self._width)
+
+
+def feature_types(encoder: FeatureEncoder, past: PastFares | None) -> list[FeatureType]:
+    """Return the types of all features as XGBoost names them; former fares are last."""
+    former: list[FeatureType] = [] if past is None else ["float"] * len(FEATURES)
+    return encoder.types + former
+
+
+class FareBatches(xgb.DataIter):
+    """Encoded fares, handed to XGBoost batch by batch."""
+
+    def __init__(
+        self,
+        fares: EncodedFares,
+        target: Callable[[Floats], Floats],
         cache_prefix: str | None = None,
     ) -> None:
-        self._encoder = encoder
-        self._frame = frame
+        self._fares = fares
         self._target = target
-        self._start = 0
+        self._batches = fares.batches()
         super().__init__(cache_prefix=cache_prefix, release_data=True)
 
     def next(self, input_data: Callable[..., Any]) -> bool:
         """Hand the next batch to XGBoost; False after the last one."""
-        batch = self._frame.iloc[self._start : self._start + BATCH_ROWS]
-        if batch.empty:
-            return False
-        self._start += BATCH_ROWS
-        input_data(
-            data=self._encoder.transform(batch),
-            label=self._target(batch["price"].to_numpy(np.float64)),
-            weight=weights_of(batch),
-            feature_types=self._encoder.types,
-        )
-        return True
+        for rows, features in self._batches:
+            weights = self._fares.weights
+            input_data(
+                data=features,
+                label=self._target(self._fares.prices[rows]),
+                weight=None if weights is None else weights[rows],
+                feature_types=self._fares.types,
+            )
+            return True
+        return False
 
     def reset(self) -> None:
         """Begin again."""
-        self._start = 0
+        self._batches = self._fares.batches()
 
 
 def training_matrix(
-    encoder: FeatureEncoder, frame: pd.DataFrame, target: Target, threads: int
+    fares: EncodedFares, target: Callable[[Floats], Floats], threads: int
 ) -> xgb.DMatrix:
-    """Return the binned features and targets of all rows of a frame.
+    """Return the binned features and targets of all rows.
 
     Parameters
     ----------
     target
         What the trees learn, from prices in the base currency.
     """
-    if len(frame) < EXTERNAL_MEMORY_ROWS:
-        batches = FareBatches(encoder, frame, target)
+    if len(fares) < EXTERNAL_MEMORY_ROWS:
+        batches = FareBatches(fares, target)
         return xgb.QuantileDMatrix(batches, enable_categorical=True, nthread=threads)
     folder = tempfile.TemporaryDirectory()
-    batches = FareBatches(encoder, frame, target, str(Path(folder.name) / "fares"))
+    batches = FareBatches(fares, target, str(Path(folder.name) / "fares"))
     matrix = xgb.ExtMemQuantileDMatrix(
         batches, enable_categorical=True, nthread=threads
     )
@@ -79,7 +168,7 @@ def training_matrix(
     return matrix
 
 
-def weights_of(frame: pd.DataFrame) -> NDArray[np.float64] | None:
+def weights_of(frame: pd.DataFrame) -> Floats | None:
     """Return how many fares each row stands for, shape (n,); None where one each.
 
     A row that does not say counts once.
@@ -88,3 +177,15 @@ def weights_of(frame: pd.DataFrame) -> NDArray[np.float64] | None:
         return None
     seats = frame[WEIGHT].to_numpy(np.float64)
     return np.where(seats > 0, seats, 1.0)
+
+
+def _joined(prices: list[Floats], weights: list[Floats | None]) -> Floats | None:
+    """Join the weights of batches; rows of a batch without any count once."""
+    if all(some is None for some in weights):
+        return None
+    return np.concatenate(
+        [
+            np.ones(ours.size) if some is None else some
+            for ours, some in zip(prices, weights, strict=True)
+        ]
+    )

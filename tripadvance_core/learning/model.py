@@ -1,6 +1,6 @@
 """The trained model: prices with ranges and doubts, to files and back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple, Self
 
@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.metrics import Floats
-from tripadvance_core.learning.intervals import LEVELS, Band
+from tripadvance_core.learning.intervals import LEVELS, Band, Reach
+from tripadvance_core.learning.matrices import feature_types
+from tripadvance_core.learning.trees import ONE_THREAD, StoredTrees, predicted
 from tripadvance_core.learning.trial import Recipe
-from tripadvance_core.tabular.features import Columns, FeatureEncoder, columns_of
-from tripadvance_core.tabular.past_fares import PastFares
+from tripadvance_core.tabular.features import (
+    Columns,
+    FeatureEncoder,
+    FeatureType,
+    columns_of,
+)
+from tripadvance_core.tabular.past_fares import FEATURES, PastFares
 
 FAR_DAYS: Final = 60
 """A flight so many days beyond all that were learned from is outside the domain."""
@@ -66,6 +73,28 @@ class Prices(NamedTuple):
     doubts: NDArray[np.object_]
 
 
+class Estimate(NamedTuple):
+    """What the trees say of n rows, before ranges are drawn; shape (n,) each.
+
+    ``later`` and ``unseen`` rows have wider ranges and none.
+    """
+
+    price: Floats
+    logs: Floats
+    reach: Reach
+    later: NDArray[np.bool_]
+    unseen: NDArray[np.bool_]
+    doubts: NDArray[np.object_]
+
+    def part(self, mine: NDArray[np.bool_]) -> Self:
+        """Return what is said of some of the rows."""
+        parts = {
+            name: getattr(self, name)[mine] for name in self._fields if name != "reach"
+        }
+        reach = Reach(self.reach.low[mine], self.reach.high[mine])
+        return self._replace(reach=reach, **parts)
+
+
 @dataclass(frozen=True)
 class FareModel:
     """Trees that predict a price, and how to read rows for them.
@@ -96,7 +125,12 @@ class FareModel:
     @property
     def features(self) -> tuple[str, ...]:
         """The features, in the order in which the trees number them."""
-        return self.encoder.names
+        return (*self.encoder.names, *(FEATURES if self.past else ()))
+
+    @property
+    def types(self) -> list[FeatureType]:
+        """The features' types as XGBoost names them, in the same order."""
+        return feature_types(self.encoder, self.past)
 
     def prices(self, rows: pd.DataFrame | Columns) -> Prices:
         """Predict n rows: a frame, or one array a column.
@@ -105,21 +139,34 @@ class FareModel:
         range is as much wider as the trial was worse there; for a city or an airline
         that was never seen there is none.
         """
+        return self.prices_from(self.estimate(rows))
+
+    def estimate(self, rows: pd.DataFrame | Columns) -> Estimate:
+        """Ask the trees about n rows, once for prices, ranges and calibration."""
         columns = columns_of(rows)
-        if not len(columns["date"]):
-            none = np.empty(0)
-            return Prices(none, none, none, none, none, np.empty(0, dtype=object))
         matrix = self.encoded(columns)
         price = self.price_of(matrix)
         logs = np.log(price)
         unseen, doubts = self._doubts(columns, matrix)
-        later = self.encoder.is_later(columns)
-        low, high, low_95, high_95 = (
-            np.where(unseen, np.nan, np.exp(end))
-            for level in LEVELS
-            for end in self.band.around(matrix, logs, later, level)
+        return Estimate(
+            price=price,
+            logs=logs,
+            reach=self.band.reach(matrix, logs),
+            later=self.encoder.is_later(columns),
+            unseen=unseen,
+            doubts=doubts,
         )
-        return Prices(price, low, high, low_95, high_95, doubts)
+
+    def prices_from(self, estimate: Estimate) -> Prices:
+        """Draw the ranges around what the trees said."""
+        low, high, low_95, high_95 = (
+            np.where(estimate.unseen, np.nan, np.exp(end))
+            for level in LEVELS
+            for end in self.band.around(
+                estimate.reach, estimate.logs, estimate.later, level
+            )
+        )
+        return Prices(estimate.price, low, high, low_95, high_95, estimate.doubts)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return ``prices`` as columns on the frame's index.
@@ -134,13 +181,14 @@ class FareModel:
     def encoded(self, rows: pd.DataFrame | Columns) -> NDArray[np.float32]:
         """Return the features of n rows as the trees take them, shape (n, features)."""
         columns = columns_of(rows)
-        if self.past is not None:
-            columns = {**columns, **self.past.known_to(columns)}
-        return self.encoder.transform(columns)
+        matrix = self.encoder.transform(columns)
+        if self.past is None:
+            return matrix
+        return np.hstack([matrix, self.past.known_to(columns)])
 
     def price_of(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the prices of encoded rows, shape (n,)."""
-        ours = np.exp(_predicted(self.booster, matrix))
+        ours = np.exp(predicted(self.booster, matrix))
         if self.plain is None:
             return ours
         share = self.recipe.log_share
@@ -150,17 +198,20 @@ class FareModel:
         """Return the prices of the plain trees, held within thrice those of the others."""
         if self.plain is None:
             return ours
-        plain = self.price_scale * _predicted(self.plain, matrix)
+        plain = self.price_scale * predicted(self.plain, matrix)
         return np.clip(plain, ours / _PLAIN_WITHIN, ours * _PLAIN_WITHIN)
 
     def calibrated(self, holdout_frame: pd.DataFrame) -> Self:
         """Return this model with ranges measured on rows it never trained on."""
         if holdout_frame.empty:
             return replace(self, band=replace(self.band, stretch=None))
-        matrix = self.encoded(holdout_frame)
-        logs = np.log(self.price_of(matrix))
-        missed = np.log(holdout_frame["price"].to_numpy(np.float64)) - logs
-        return replace(self, band=self.band.calibrated(matrix, logs, missed))
+        actual = holdout_frame["price"].to_numpy(np.float64)
+        return self.calibrated_on(self.estimate(holdout_frame), actual)
+
+    def calibrated_on(self, estimate: Estimate, actual: Floats) -> Self:
+        """Return ``calibrated`` from what the trees said of rows and true prices."""
+        missed = np.log(actual) - estimate.logs
+        return replace(self, band=self.band.calibrated(estimate.reach, missed))
 
     def to_files(self) -> dict[str, bytes]:
         """Return the model's files by name; equal models give equal bytes."""
@@ -194,7 +245,7 @@ class FareModel:
         """Read a model back from what ``to_files`` returned."""
         description = _Description.model_validate_json(files[_DESCRIPTION_FILE])
         boosters = {
-            name: _booster(files[name], size)
+            name: _BOOSTERS[name](_unpacked(files[name], size))
             for name, size in description.sizes.items()
         }
         gap = description.longest_gap
@@ -235,10 +286,16 @@ def _packed(raw: bytes) -> bytes:
     return bytes(pa.compress(raw, codec=_CODEC, asbytes=True))
 
 
-def _booster(packed: bytes, size: int) -> xgb.Booster:
-    raw = pa.decompress(packed, decompressed_size=size, codec=_CODEC, asbytes=True)
-    return xgb.Booster(model_file=bytearray(raw))
+def _unpacked(packed: bytes, size: int) -> bytearray:
+    return bytearray(pa.decompress(packed, decompressed_size=size, codec=_CODEC))
 
 
-def _predicted(booster: xgb.Booster, matrix: NDArray[np.float32]) -> Floats:
-    return np.asarray(booster.inplace_predict(matrix), dtype=np.float64)
+def _band(raw: bytearray) -> xgb.Booster:
+    return xgb.Booster(ONE_THREAD, model_file=raw)
+
+
+_BOOSTERS: Final[dict[str, Callable[[bytearray], xgb.Booster]]] = {
+    _LOG_FILE: StoredTrees,
+    _PLAIN_FILE: StoredTrees,
+    _BAND_FILE: _band,
+}

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.errors import Refused
@@ -15,22 +13,22 @@ from tripadvance_core.learning.boosting import (
     plain_rounds,
 )
 from tripadvance_core.learning.intervals import BAND_ROUNDS, Band
-from tripadvance_core.learning.matrices import training_matrix
+from tripadvance_core.learning.matrices import EncodedFares, training_matrix
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.trial import hold_a_trial, planned_rounds
-from tripadvance_core.tabular.features import FeatureEncoder, columns_of
-from tripadvance_core.tabular.identity import row_hashes
+from tripadvance_core.tabular.features import FeatureEncoder
+from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 from tripadvance_core.tabular.past_fares import PastFares
 
 
 def fit(
-    frame: pd.DataFrame,
+    rows: FareRows,
     parameters: TrainingParameters,
     *,
     stop_at: Callable[[], bool],
     on_round: Callable[[int, int], None],
 ) -> FareModel:
-    """Train a model, its ranges not yet calibrated, on every row of a frame.
+    """Train a model, its ranges not yet calibrated, on every row.
 
     The trees learn the logarithm of the price, for a fare that is 10 % off is as
     wrong when cheap as when dear. Where a trial says that it pays, more trees learn
@@ -38,8 +36,9 @@ def fit(
 
     Parameters
     ----------
-    frame
-        Cleaned rows with their price in the base currency, none of them reserved.
+    rows
+        Cleaned rows with their identity and their price in the base currency, none of
+        them reserved.
     stop_at
         Asked after every round but the last whether training must stop.
     on_round
@@ -48,57 +47,45 @@ def fit(
     Raises
     ------
     Refused
-        ``NOTHING_TO_TRAIN_ON`` for a frame without rows.
+        ``NOTHING_TO_TRAIN_ON`` for no rows.
     WindowClosed
         ``TRAINING_STOPPED`` when ``stop_at`` said so.
     ValueError
         When a row belongs to the holdout.
     """
-    if frame.empty:
+    if not len(rows):
         raise Refused("NOTHING_TO_TRAIN_ON")
-    hashes = row_hashes(frame).to_numpy(np.uint64)
-    if is_reserved(hashes).any():
+    if is_reserved(rows.column(ROW_HASH)).any():
         raise ValueError("rows of the holdout must never be trained on")
-    progress = Progress(most_rounds(len(frame), parameters), stop_at, on_round)
-    return grow(frame, hashes, parameters, progress)
+    progress = Progress(most_rounds(len(rows), parameters), stop_at, on_round)
+    return grow(rows, parameters, progress)
 
 
 def grow(
-    frame: pd.DataFrame,
-    hashes: NDArray[np.uint64],
-    parameters: TrainingParameters,
-    progress: Progress,
+    rows: FareRows, parameters: TrainingParameters, progress: Progress
 ) -> FareModel:
-    """Train on every row of a frame, whoever chose them.
-
-    Parameters
-    ----------
-    hashes
-        The identity of each row, shape (n,).
-    """
-    given, parameters = parameters, parameters.for_rows(len(frame))
-    encoder = FeatureEncoder.fit(frame)
-    trial = hold_a_trial(encoder, frame, hashes, parameters, progress)
+    """Train on every row, whoever chose them."""
+    given, parameters = parameters, parameters.for_rows(len(rows))
+    encoder = FeatureEncoder.fit(rows)
+    fares = EncodedFares(encoder, rows)
+    trial = hold_a_trial(rows, fares, parameters, progress)
     band = Band.fit(trial.residuals, parameters, progress)
     recipe = trial.recipe
-    past = PastFares.of(columns_of(frame)) if recipe.past else None
+    past = PastFares.of(rows) if recipe.past else None
     if past is not None:
-        encoder = encoder.with_past()
-        frame = frame.assign(
-            **past.learnable_from(columns_of(frame), hashes, parameters.seed)
-        )
-    plain, scale = None, float(frame["price"].mean())
+        fares = EncodedFares(encoder, rows, past, parameters.seed)
+    plain, scale = None, float(fares.prices.mean())
     rounds_of_plain = plain_rounds(recipe.rounds) if recipe.log_share < 1 else 0
     progress.plan(recipe.rounds + rounds_of_plain)
-    matrix = training_matrix(encoder, frame, np.log, parameters.threads)
+    matrix = training_matrix(fares, np.log, parameters.threads)
     booster = boost(
-        parameters.for_xgboost(recipe.leaves, recipe.leaf),
+        parameters.for_xgboost(recipe.leaves),
         matrix,
         recipe.rounds,
         progress,
     )
     if rounds_of_plain:
-        matrix.set_label(frame["price"].to_numpy(np.float64) / scale)
+        matrix.set_label(fares.prices / scale)
         plain = boost(
             parameters.for_plain_prices(recipe.leaves),
             matrix,

@@ -8,7 +8,7 @@ asked for both.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -24,9 +24,10 @@ from tripadvance_core.learning.boosting import (
     boost,
     plain_rounds,
 )
-from tripadvance_core.learning.matrices import weights_of
+from tripadvance_core.learning.matrices import EncodedFares, Sample
 from tripadvance_core.tabular.columns import QUOTE_DATE
-from tripadvance_core.tabular.features import FeatureEncoder, columns_of
+from tripadvance_core.tabular.features import FeatureType, columns_of
+from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 from tripadvance_core.tabular.past_fares import PastFares, airline_route_hashes
 
 TRIAL_ROWS: Final = 25_000
@@ -47,14 +48,12 @@ _LOG_SHARES: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 # squared one to be worth a second booster.
 _TOLERATED: Final = 0.02
 _WORTH_A_BOOSTER: Final = 0.005
-# What errs by so little more is as good: the smallest of such trees are grown, with the
-# most careful leaf, for these err least where something is new.
+# Trees whose errors differ by less are equals; of those the smallest are grown.
 _TIE: Final = 0.02
-_CAREFUL_LEAF: Final = 3.0
-_FINE_LEAF: Final = 1.0
 _FEWEST_LEAVES: Final = 16
 
 Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 
@@ -63,8 +62,8 @@ class Recipe(Value):
 
     Attributes
     ----------
-    leaves, leaf
-        Of each tree: most leaves, and the least weight of one.
+    leaves
+        Most leaves of each tree.
     rounds
         Of the booster of log prices.
     log_share
@@ -75,7 +74,6 @@ class Recipe(Value):
     """
 
     leaves: int
-    leaf: float
     rounds: int
     log_share: float = 1.0
     past: bool = False
@@ -126,60 +124,45 @@ def trial_rounds(rows: int, parameters: TrainingParameters) -> int:
 def planned_rounds(rows: int, parameters: TrainingParameters) -> int:
     """Return the most rounds of a whole trial."""
     rounds = trial_rounds(rows, parameters)
-    return (len(leaves_tried(parameters)) + 2) * rounds + plain_rounds(rounds)
+    return (len(leaves_tried(parameters)) + 1) * rounds + plain_rounds(rounds)
 
 
 def hold_a_trial(
-    encoder: FeatureEncoder,
-    frame: pd.DataFrame,
-    hashes: Hashes,
+    rows: FareRows,
+    fares: EncodedFares,
     parameters: TrainingParameters,
     progress: Progress,
 ) -> Trial:
     """Find how trees are grown best on rows like these.
 
+    Rows of one identity are on one side of a cut.
+
     Parameters
     ----------
-    hashes
-        The identity of each row, shape (n,); equal rows are on one side of a cut.
+    fares
+        The same rows, encoded.
     """
-    if len(frame) < MIN_ROWS:
-        progress.skip(planned_rounds(len(frame), parameters))
+    if len(rows) < MIN_ROWS:
+        progress.skip(planned_rounds(len(rows), parameters))
         careful = Recipe(
             leaves=leaves_tried(parameters)[0],
-            leaf=_CAREFUL_LEAF,
             rounds=parameters.boosting_rounds,
         )
         return Trial(careful, None)
-    later = later_rows(frame)
-    judging = later | (mixed(hashes) % _SEEN_DAYS_ONE_IN == 0)
-    groups = airline_route_hashes(columns_of(frame))
-    part = part_of(groups, hashes, parameters.seed)
-    past = PastFares.of(columns_of(frame[~judging]))
-    train, judge = part[~judging[part]], part[judging[part]]
-    found = _Contest(
-        encoder,
-        _Rows(frame.iloc[train], hashes[train]),
-        _Rows(frame.iloc[judge], hashes[judge]),
-        later[judge],
-        past,
-        scale=len(frame) / part.size,
-        rounds=trial_rounds(len(frame), parameters),
-        parameters=parameters,
-        progress=progress,
-    )
-    return found.decided()
+    return Contest.of(rows, fares, parameters, progress).decided()
 
 
-def later_rows(frame: pd.DataFrame) -> Mask:
+def later_rows(rows: FareRows) -> Mask:
     """Return which rows are of the last tenth of the flights or of the dated quotes.
 
     A history of few days has no such rows.
     """
-    later = np.zeros(len(frame), dtype=np.bool_)
+    later = np.zeros(len(rows), dtype=np.bool_)
     for name in ("date", QUOTE_DATE):
-        days = frame.get(name)
-        if days is None or days.isna().any() or days.nunique() < _MIN_DAYS:
+        if name not in rows.shared:
+            continue
+        days = pd.Series(rows.column(name))
+        if days.isna().any() or days.nunique() < _MIN_DAYS:
             continue
         cut = days.quantile(1 - _LATER_SHARE, interpolation="higher")
         last = days >= cut
@@ -187,7 +170,7 @@ def later_rows(frame: pd.DataFrame) -> Mask:
     return later
 
 
-def part_of(groups: Hashes, hashes: Hashes, seed: int) -> NDArray[np.int64]:
+def part_of(groups: Hashes, hashes: Hashes, seed: int) -> Places:
     """Return the places of the rows of a trial, ascending: whole groups, at random.
 
     Parameters
@@ -207,99 +190,192 @@ def part_of(groups: Hashes, hashes: Hashes, seed: int) -> NDArray[np.int64]:
     return np.sort(order[np.argsort(too_much, kind="stable")][:TRIAL_ROWS])
 
 
-@dataclass(frozen=True)
-class _Rows:
-    frame: pd.DataFrame
-    hashes: Hashes
+class _PastFares(NamedTuple):
+    """Former fares as further features of the rows of a trial."""
 
-    @property
-    def prices(self) -> Floats:
-        return self.frame["price"].to_numpy(np.float64)
+    train: NDArray[np.float32]
+    judge: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        rows: FareRows,
+        judging: Mask,
+        train: Places,
+        judge: Places,
+        seed: int,
+    ) -> Self | None:
+        """Learn from all rows that do not judge, in the trial or not."""
+        past = PastFares.of(rows.where(~judging))
+        if past is None:
+            return None
+        theirs, ours = (_frame_at(rows, places) for places in (judge, train))
+        hashes = ours[ROW_HASH].to_numpy(np.uint64)
+        return cls(
+            past.learnable_from(columns_of(ours), hashes, seed),
+            past.known_to(columns_of(theirs)),
+        )
 
 
-class _Contest:
+def _frame_at(rows: FareRows, places: Places) -> pd.DataFrame:
+    chosen = np.zeros(len(rows), dtype=np.bool_)
+    chosen[places] = True
+    return rows.where(chosen).frame()
+
+
+class _Arena(NamedTuple):
+    """What is trained on and what judges."""
+
+    seen: Sample
+    judge: Sample
+    later: Mask
+    types: list[FeatureType]
+
+    def with_past(self, past: _PastFares) -> Self:
+        """Return the same rows with former fares among their features."""
+        former: list[FeatureType] = ["float"] * past.train.shape[1]
+        return self._replace(
+            seen=_widened(self.seen, past.train),
+            judge=_widened(self.judge, past.judge),
+            types=self.types + former,
+        )
+
+
+def _widened(sample: Sample, features: NDArray[np.float32]) -> Sample:
+    return sample._replace(features=np.hstack([sample.features, features]))
+
+
+class _Matrices:
+    """An arena as XGBoost takes it."""
+
+    def __init__(self, arena: _Arena, threads: int) -> None:
+        self.features = arena.judge.features
+        self.seen = xgb.QuantileDMatrix(
+            arena.seen.features,
+            label=np.log(arena.seen.prices),
+            weight=arena.seen.weights,
+            feature_types=arena.types,
+            enable_categorical=True,
+            nthread=threads,
+        )
+        self.judge = xgb.QuantileDMatrix(
+            self.features,
+            label=np.log(arena.judge.prices),
+            weight=_even(arena.later),
+            feature_types=arena.types,
+            ref=self.seen,
+            enable_categorical=True,
+            nthread=threads,
+        )
+
+    def predicted(self, booster: xgb.Booster) -> Floats:
+        return np.asarray(booster.inplace_predict(self.features), dtype=np.float64)
+
+
+class Contest:
     """The boosters of a trial, and the rows that judge them."""
 
     def __init__(
         self,
-        encoder: FeatureEncoder,
-        seen: _Rows,
-        judge: _Rows,
-        later: Mask,
-        past: PastFares | None,
+        arena: _Arena,
+        past: _PastFares | None,
         *,
-        scale: float,
-        rounds: int,
+        rows: int,
         parameters: TrainingParameters,
         progress: Progress,
     ) -> None:
-        self._encoder = encoder
-        self._seen = seen
-        self._judge = judge
-        self._later = later
+        self._arena = arena
         self._past = past
-        self._scale = scale
-        self._rounds = rounds
+        self._rows = rows
+        self._scale = rows / (arena.seen.prices.size + arena.judge.prices.size)
+        self._rounds = trial_rounds(rows, parameters)
         self._parameters = parameters
         self._progress = progress
-        self._weights = _even(later)
+        self._matrices = _Matrices(arena, parameters.threads)
+
+    @classmethod
+    def of(
+        cls,
+        rows: FareRows,
+        fares: EncodedFares,
+        parameters: TrainingParameters,
+        progress: Progress,
+    ) -> Self:
+        """Draw the rows that are trained on, and those that judge; see the module."""
+        hashes = rows.column(ROW_HASH)
+        later = later_rows(rows)
+        judging = later | (mixed(hashes) % _SEEN_DAYS_ONE_IN == 0)
+        part = part_of(airline_route_hashes(rows), hashes, parameters.seed)
+        train, judge = part[~judging[part]], part[judging[part]]
+        return cls(
+            _Arena(fares.sample(train), fares.sample(judge), later[judge], fares.types),
+            _PastFares.of(rows, judging, train, judge, parameters.seed),
+            rows=len(rows),
+            parameters=parameters,
+            progress=progress,
+        )
+
+    def error_of(self, parameters: TrainingParameters) -> float:
+        """Return the mean absolute error of log prices with other parameters.
+
+        Those of a large history, see ``TrainingParameters.for_rows``. Slow learning
+        has as many more rounds here as it has in the end.
+        """
+        parameters = parameters.for_rows(self._rows)
+        slower = self._parameters.learning_rate / parameters.learning_rate
+        booster = boost(
+            parameters.for_xgboost(
+                self._scaled(parameters.max_leaves),
+                eval_metric="mae",
+            ),
+            self._matrices.seen,
+            max(1, round(self._rounds * slower)),
+            self._progress,
+            judged_on=self._matrices.judge,
+            patience=max(1, round(PATIENCE * slower)),
+        )
+        return float(booster.best_score)
 
     def decided(self) -> Trial:
         """Return what is found: size of the trees, their leaf, past fares, the blend."""
-        arena = self._arena(None)
-        leaves, tried = self._smallest_of_equals(arena)
-        best, leaf = tried, _CAREFUL_LEAF
-        fine = self._boost(arena, leaves, _FINE_LEAF)
-        if fine.best_score < (1 - _TIE) * best.best_score:
-            best, leaf = fine, _FINE_LEAF
-        past = False
+        matrices, past = self._matrices, False
+        leaves, best = self._smallest_of_equals()
         if self._past is None:
             self._progress.skip(self._rounds)
         else:
-            with_past = self._arena(self._past)
-            booster = self._boost(with_past, leaves, leaf)
+            arena = self._arena.with_past(self._past)
+            wider = _Matrices(arena, self._parameters.threads)
+            booster = self._boost(wider, leaves)
             if booster.best_score < best.best_score:
-                best, arena, past = booster, with_past, True
-        logs = arena.predicted(best)
+                best, matrices, past = booster, wider, True
+        logs = matrices.predicted(best)
         used = best.best_iteration + 1
         recipe = Recipe(
             leaves=leaves,
-            leaf=leaf,
             rounds=self._rounds_for_all(used),
-            log_share=self._log_share(arena, logs, leaves, used),
+            log_share=self._log_share(matrices, logs, leaves, used),
             past=past,
         )
-        missed = np.log(self._judge.prices) - logs
-        return Trial(recipe, Residuals(arena.features, logs, missed, self._later))
-
-    def _arena(self, past: PastFares | None) -> "_Arena":
-        return _Arena(
-            self._encoder,
-            self._seen,
-            self._judge,
-            past,
-            self._weights,
-            self._parameters,
+        missed = np.log(self._arena.judge.prices) - logs
+        return Trial(
+            recipe, Residuals(matrices.features, logs, missed, self._arena.later)
         )
 
-    def _smallest_of_equals(self, arena: "_Arena") -> tuple[int, xgb.Booster]:
+    def _smallest_of_equals(self) -> tuple[int, xgb.Booster]:
         tried = {
-            leaves: self._boost(arena, leaves, _CAREFUL_LEAF)
+            leaves: self._boost(self._matrices, leaves)
             for leaves in leaves_tried(self._parameters)
         }
         bar = (1 + _TIE) * min(booster.best_score for booster in tried.values())
         return next(found for found in tried.items() if found[1].best_score <= bar)
 
-    def _boost(self, arena: "_Arena", leaves: int, leaf: float) -> xgb.Booster:
-        parameters = self._parameters.for_xgboost(
-            self._scaled(leaves), leaf, eval_metric="mae"
-        )
+    def _boost(self, matrices: _Matrices, leaves: int) -> xgb.Booster:
         return boost(
-            parameters,
-            arena.matrix,
+            self._parameters.for_xgboost(self._scaled(leaves), eval_metric="mae"),
+            matrices.seen,
             self._rounds,
             self._progress,
-            judged_on=arena.judge,
+            judged_on=matrices.judge,
             patience=PATIENCE,
         )
 
@@ -313,70 +389,27 @@ class _Contest:
         return most if used + PATIENCE > self._rounds else used
 
     def _log_share(
-        self, arena: "_Arena", logs: Floats, leaves: int, used: int
+        self, matrices: _Matrices, logs: Floats, leaves: int, used: int
     ) -> float:
         """Return the share that makes RMSE least at hardly a higher MAPE."""
-        prices, mean = self._judge.prices, float(self._seen.prices.mean())
-        arena.matrix.set_label(self._seen.prices / mean)
+        prices, weights = self._arena.judge.prices, _even(self._arena.later)
+        mean = float(self._arena.seen.prices.mean())
+        matrices.seen.set_label(self._arena.seen.prices / mean)
         rounds = plain_rounds(used)
         parameters = self._parameters.for_plain_prices(self._scaled(leaves))
-        booster = boost(parameters, arena.matrix, rounds, self._progress)
+        booster = boost(parameters, matrices.seen, rounds, self._progress)
         self._progress.skip(plain_rounds(self._rounds) - rounds)
-        ours, theirs = np.exp(logs), mean * arena.predicted(booster)
+        ours, theirs = np.exp(logs), mean * matrices.predicted(booster)
 
         def errors(share: float) -> tuple[float, float]:
             missed = share * ours + (1 - share) * theirs - prices
-            mape = np.average(np.abs(missed) / prices, weights=self._weights)
-            return float(mape), float(np.average(missed**2, weights=self._weights))
+            mape = np.average(np.abs(missed) / prices, weights=weights)
+            return float(mape), float(np.average(missed**2, weights=weights)) ** 0.5
 
-        mape, squared = errors(1.0)
+        mape, rmse = errors(1.0)
         borne = [s for s in _LOG_SHARES if errors(s)[0] <= (1 + _TOLERATED) * mape]
         best = min(borne, key=lambda share: errors(share)[1])
-        worth_it = errors(best)[1] < (1 - _WORTH_A_BOOSTER) ** 2 * squared
-        return best if worth_it else 1.0
-
-
-class _Arena:
-    """What is trained on and what judges, with or without past fares."""
-
-    def __init__(
-        self,
-        encoder: FeatureEncoder,
-        seen: _Rows,
-        judge: _Rows,
-        past: PastFares | None,
-        weights: Floats,
-        parameters: TrainingParameters,
-    ) -> None:
-        ours, theirs = seen.frame, judge.frame
-        if past is not None:
-            encoder = encoder.with_past()
-            learned = past.learnable_from(
-                columns_of(ours), seen.hashes, parameters.seed
-            )
-            ours = ours.assign(**learned)
-            theirs = theirs.assign(**past.known_to(columns_of(theirs)))
-        self.features = encoder.transform(theirs)
-        self.matrix = xgb.QuantileDMatrix(
-            encoder.transform(ours),
-            label=np.log(seen.prices),
-            weight=weights_of(ours),
-            feature_types=encoder.types,
-            enable_categorical=True,
-            nthread=parameters.threads,
-        )
-        self.judge = xgb.QuantileDMatrix(
-            self.features,
-            label=np.log(judge.prices),
-            weight=weights,
-            feature_types=encoder.types,
-            ref=self.matrix,
-            enable_categorical=True,
-            nthread=parameters.threads,
-        )
-
-    def predicted(self, booster: xgb.Booster) -> Floats:
-        return np.asarray(booster.inplace_predict(self.features), dtype=np.float64)
+        return best if errors(best)[1] < (1 - _WORTH_A_BOOSTER) * rmse else 1.0
 
 
 def _even(later: Mask) -> Floats:

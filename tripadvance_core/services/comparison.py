@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,10 @@ from tripadvance_core.domain.panels import later_part
 from tripadvance_core.domain.promotion import Panel
 from tripadvance_core.learning.evaluation import groups_of, judged_by_halves
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.services.history import read_rows
+from tripadvance_core.services.history import load_rows
 from tripadvance_core.storage.objects import ObjectStore
 from tripadvance_core.tabular.features import routes
-from tripadvance_core.tabular.joining import RESERVED, ROW_HASH, join_distinct
+from tripadvance_core.tabular.joining import RESERVED, ROW_HASH, FareRows
 
 OWN = "A"
 STANDING = "B"
@@ -31,13 +32,13 @@ class ReservedRows:
     ``own`` tells, shape (n,), the rows that no earlier file has.
     """
 
-    rows: pd.DataFrame
+    rows: FareRows
     own: NDArray[np.bool_]
 
-    @property
+    @cached_property
     def hashes(self) -> NDArray[np.uint64]:
         """The identity of each row, shape (n,)."""
-        return self.rows[ROW_HASH].to_numpy(np.uint64)
+        return self.rows.column(ROW_HASH)
 
     @property
     def standing(self) -> NDArray[np.uint64]:
@@ -49,26 +50,24 @@ class ReservedRows:
 
         While there are no earlier files, panel A is all that is new.
         """
-        days = self.rows["date"].to_numpy("datetime64[D]").astype(np.int64)
         panel_a = self.own.copy()
         if not self.own.all():
+            days = self.rows.column("date").astype("datetime64[D]").astype(np.int64)
             panel_a[self.own] = later_part(days[self.own])
-        in_b = ~self.own & np.isin(self.hashes, panel_b)
-        named = self.rows.assign(panel=np.where(panel_a, OWN, STANDING))
-        return named[panel_a | in_b].reset_index(drop=True)
+        chosen = panel_a | (~self.own & np.isin(self.hashes, panel_b))
+        rows = self.rows.where(chosen).frame() if chosen.any() else _NO_ROWS
+        return rows.assign(panel=np.where(panel_a[chosen], OWN, STANDING))
 
 
 def read_reserved(
     objects: ObjectStore, earlier: Sequence[Upload], own: Sequence[Upload]
 ) -> ReservedRows:
-    """Read the reserved rows of earlier and of new files, one file at a time."""
-    frames = [_reserved(objects, upload) for upload in (*earlier, *own)]
-    rows = join_distinct(frames)
-    if rows.empty:
-        return ReservedRows(_NO_ROWS, np.zeros(0, dtype=bool))
-    known = [frame[ROW_HASH].to_numpy(np.uint64) for frame in frames[: len(earlier)]]
-    seen = np.concatenate([np.empty(0, np.uint64), *known])
-    return ReservedRows(rows, ~np.isin(rows[ROW_HASH].to_numpy(np.uint64), seen))
+    """Read the reserved rows of earlier and of new files."""
+    rows = FareRows.distinct(load_rows(objects, upload) for upload in (*earlier, *own))
+    rows = rows.where(rows.column(RESERVED))
+    hashes = rows.column(ROW_HASH)
+    known = hashes[: sum(rows.sizes[: len(earlier)])]
+    return ReservedRows(rows, ~np.isin(hashes, known))
 
 
 _NO_ROWS = pd.DataFrame(
@@ -84,11 +83,6 @@ _NO_ROWS = pd.DataFrame(
 )
 
 
-def _reserved(objects: ObjectStore, upload: Upload) -> pd.DataFrame:
-    rows = read_rows(objects, upload)
-    return rows[rows[RESERVED]].reset_index(drop=True)
-
-
 def score(
     rows: pd.DataFrame,
     challenger: FareModel,
@@ -100,7 +94,8 @@ def score(
     Without a rival the baseline, the median price of the route, stands in its place.
     ``low`` and ``high``, the 80 % range, know nothing of the rows they are for.
     """
-    predicted = judged_by_halves(challenger, rows)
+    actual = rows["price"].to_numpy(np.float64)
+    predicted = judged_by_halves(challenger, challenger.estimate(rows), actual)
     return pd.DataFrame(
         {
             ROW_HASH: rows[ROW_HASH],

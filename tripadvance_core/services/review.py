@@ -17,8 +17,7 @@ from tripadvance_core.storage.objects import (
     store_file,
 )
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.jobs import from_parquet
-from tripadvance_core.tabular.joining import join_distinct
+from tripadvance_core.tabular.joining import FareRows
 from tripadvance_core.tabular.plausibility import Profile, contradictions
 
 _WAITING_AT_MOST = 20
@@ -37,7 +36,7 @@ class Review:
         """Return everything that speaks against the rows of a file."""
         return contradictions(rows, self._profile(), self._clock().date())
 
-    def keep_profile(self, run_id: str, history: pd.DataFrame) -> StoredFile:
+    def keep_profile(self, run_id: str, history: FareRows) -> StoredFile:
         """Store what the history of a run looks like, for the files to come."""
         profile = Profile.of(history).model_dump_json().encode()
         return store_file(self._objects, f"profiles/{run_id}.json", profile)
@@ -56,5 +55,5 @@ class Review:
             limit=_WAITING_AT_MOST,
         )
         contents = (load_if_sound(self._objects, upload.cleaned) for upload in waiting)
-        frames = [from_parquet(content) for content in contents if content is not None]
-        return Profile.of(join_distinct(frames)) if frames else None
+        rows = FareRows.distinct(content for content in contents if content is not None)
+        return Profile.of(rows) if len(rows) else None

@@ -28,6 +28,7 @@ from tripadvance_core.domain.entities import (
     Upload,
     UploadStatus,
 )
+from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.domain.panels import PanelProof
 from tripadvance_core.domain.promotion import Resources
@@ -37,23 +38,35 @@ from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import (
     CARD_FILE,
     ModelCard,
-    route_median_baseline,
+    RouteMedians,
+    original_baseline,
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
+from tripadvance_core.learning.tuning import Tuned, tune
 from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
-from tripadvance_core.services.history import History, read_history, read_rows
-from tripadvance_core.services.panels import Panels, load_hashes, store_hashes
+from tripadvance_core.services.history import (
+    History,
+    load_rows,
+    read_history,
+    uploads_of_history,
+)
+from tripadvance_core.services.panels import (
+    Panels,
+    RowHashes,
+    load_hashes,
+    store_hashes,
+)
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, store_file
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.jobs import to_parquet
-from tripadvance_core.tabular.joining import RESERVED, ROW_HASH
+from tripadvance_core.tabular.jobs import row_hashes_in, to_parquet
+from tripadvance_core.tabular.joining import ROW_HASH
 
 OnRound = Callable[[int, int], None]
 """Told after every boosting round: how many are done, of how many."""
@@ -107,11 +120,11 @@ class TrainingService:
             if result is None:
                 return
             uploads = self._claimed_uploads(token)
-            cleaned = [f for u in uploads if (f := self._rows(u, token)) is not None]
-            result["files"] = len(cleaned)
+            sound = [h for u in uploads if (h := self._hashes(u, token)) is not None]
+            result["files"] = len(sound)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
-            result["rows_kept"] = sum(len(frame) for frame in cleaned)
-            result["rows_reserved"] = sum(int(f[RESERVED].sum()) for f in cleaned)
+            result["rows_kept"] = sum(hashes.size for hashes in sound)
+            result["rows_reserved"] = sum(int(is_reserved(h).sum()) for h in sound)
 
     def train(
         self,
@@ -131,17 +144,30 @@ class TrainingService:
         with self._step(run_id, token, "train") as result:
             if result is None:
                 return
-            history = self._history(token)
+            history = read_history(
+                self._store, self._objects, token, self._settings.history_rows
+            )
             parameters = self._parameters()
+            tuned = self._tuned(history, parameters, stop_at)
+            if tuned is not None:
+                parameters = tuned.applied_to(parameters)
+                result["tuned"] = tuned.model_dump(mode="json")
             model = fit(
                 history.training,
                 parameters,
                 stop_at=lambda: stop_at is not None and self._clock() >= stop_at,
                 on_round=on_round,
-            ).calibrated(history.holdout)
+            )
+            medians = RouteMedians.of(history.training)
+            model, card = _judged(model, history, medians)
             model_id = _model_id(history, parameters)
-            contents = model.to_files() | _card_file(model, history)
+            contents = model.to_files() | card
             result["model_id"] = model_id
+            result["medians"] = store_file(
+                self._objects,
+                f"models/{model_id}/route-medians.json",
+                medians.model_dump_json().encode(),
+            ).model_dump(mode="json")
             files = [
                 store_file(self._objects, f"models/{model_id}/{name}", content)
                 for name, content in contents.items()
@@ -151,7 +177,7 @@ class TrainingService:
             result["trained_on"] = store_hashes(
                 self._objects,
                 f"models/{model_id}/trained-on",
-                history.training[ROW_HASH].to_numpy(np.uint64),
+                history.training.column(ROW_HASH),
             ).model_dump(mode="json")
             result["parameters"] = parameters.model_dump(mode="json")
             result["features"] = list(model.features)
@@ -167,7 +193,7 @@ class TrainingService:
             if result is None:
                 return
             run = self._store.runs.get(run_id)
-            comparison = self._comparison(run, self._history(token))
+            comparison = self._comparison(run, token)
             version = self._registered(run, comparison)
             shadows = self._promoter.score_shadows(
                 run, comparison.rows, comparison.baseline
@@ -251,18 +277,34 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _rows(self, upload: Upload, token: str) -> pd.DataFrame | None:
-        """Return the rows of an upload; without them, or damaged, it is held."""
+    def _hashes(self, upload: Upload, token: str) -> RowHashes | None:
+        """Return the identities of an upload's rows; lost or damaged, it is held."""
         try:
-            return read_rows(self._objects, upload)
+            return row_hashes_in(load_rows(self._objects, upload))
         except (NotFound, Corrupted) as loss:
             held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
             self._change_claimed(upload, token, held)
             return None
 
-    def _history(self, token: str) -> History:
-        return read_history(
-            self._store, self._objects, token, self._settings.history_rows
+    def _tuned(
+        self,
+        history: History,
+        parameters: TrainingParameters,
+        stop_at: datetime | None,
+    ) -> Tuned | None:
+        """Search for parameters from what former nights found; half the time is left."""
+        seconds = 60 * self._settings.tuning_minutes
+        if stop_at is not None:
+            seconds = min(seconds, (stop_at - self._clock()).total_seconds() / 2)
+        if seconds <= 0:
+            return None
+        found = (run.steps.get("train", {}).get("tuned") for run in self.runs())
+        former = [Tuned.model_validate(tuned) for tuned in found if tuned]
+        return tune(
+            history.training,
+            parameters,
+            seconds=seconds,
+            former=former[-1] if former else None,
         )
 
     def _parameters(self) -> TrainingParameters:
@@ -276,17 +318,20 @@ class TrainingService:
             seed=settings.seed,
         )
 
-    def _comparison(self, run: TrainingRun, history: History) -> "_Comparison":
+    def _comparison(self, run: TrainingRun, token: str) -> "_Comparison":
         """Read the rows of both panels, and what the baseline says of them."""
-        own = [u for u in history.uploads if u.id in run.upload_ids]
-        earlier = [u for u in history.uploads if u.id not in run.upload_ids]
+        uploads = uploads_of_history(self._store, token)
+        own = [u for u in uploads if u.id in run.upload_ids]
+        earlier = [u for u in uploads if u.id not in run.upload_ids]
         reserved = read_reserved(self._objects, earlier, own)
         panel_b = self._panels.standing(reserved.standing)
         in_b = (
             np.empty(0, np.uint64) if panel_b is None else self._panels.rows_of(panel_b)
         )
         rows = reserved.panels(in_b)
-        return _Comparison(rows, route_median_baseline(history.training)(rows), panel_b)
+        stored = StoredFile.model_validate(run.steps["train"]["medians"])
+        medians = RouteMedians.model_validate_json(load_file(self._objects, stored))
+        return _Comparison(rows, medians(rows), panel_b)
 
     def _registered(self, run: TrainingRun, comparison: "_Comparison") -> ModelVersion:
         """Score the challenger beside its rival and register it, once."""
@@ -364,12 +409,21 @@ class _Comparison:
     panel_b: StandingPanel | None
 
 
-def _card_file(model: FareModel, history: History) -> dict[str, bytes]:
-    """Return the model's card as a file; without reserved rows there is none."""
-    if history.holdout.empty:
-        return {}
-    card = ModelCard.of(model, history.training, history.holdout)
-    return {CARD_FILE: card.model_dump_json().encode()}
+def _judged(
+    model: FareModel, history: History, medians: RouteMedians
+) -> tuple[FareModel, dict[str, bytes]]:
+    """Calibrate a model and write its card, from one prediction of the reserved rows.
+
+    Without such rows there is no card.
+    """
+    holdout = history.holdout
+    if holdout.empty:
+        return model.calibrated(holdout), {}
+    estimate = model.estimate(holdout)
+    model = model.calibrated_on(estimate, holdout["price"].to_numpy(np.float64))
+    original = original_baseline(history.training)
+    card = ModelCard.of(model, holdout, estimate, medians, original)
+    return model, {CARD_FILE: card.model_dump_json().encode()}
 
 
 def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:

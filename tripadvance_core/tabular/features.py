@@ -6,6 +6,7 @@ one city. Rows are columns by name: a frame, or plain arrays where one trip is a
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any, Final, Literal, Self, TypeAlias
@@ -18,8 +19,7 @@ from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.holdout import canonical_name
 from tripadvance_core.tabular.calendar import CYCLES, Days, day_number
 from tripadvance_core.tabular.columns import QUOTE_DATE
-from tripadvance_core.tabular.identity import canonical_names
-from tripadvance_core.tabular.past_fares import FEATURES as PAST_FEATURES
+from tripadvance_core.tabular.joining import FareRows
 
 FeatureType = Literal["float", "c"]
 DropReason = Literal["constant", "nearly unique"]
@@ -39,10 +39,13 @@ _NOT_FURTHER: Final = {
     *("sheet_row", "row_hash", "reserved"),
 }
 
+_NUMERIC: Final = "Mfiub"
 # A further column is a number where all but stray values read as numbers.
 _NUMBER_SHARE: Final = 0.95
 # Text that is seen fewer than twice on average names rows, it does not describe them.
 _DISTINCT_SHARE: Final = 0.5
+# So does text with more values than this, which would fill the memory.
+_MOST_DISTINCT: Final = 200_000
 # One fare is no pattern. Values seen once are left unknown, and from these rows the
 # model learns what to expect of values it has never seen.
 _SEEN_AT_LEAST: Final = 2
@@ -87,48 +90,43 @@ class FeatureEncoder(Value):
     last_quote: date | None = None
 
     @classmethod
-    def fit(cls, training_frame: pd.DataFrame) -> Self:
+    def fit(cls, rows: FareRows) -> Self:
         """Learn the further columns' kinds and every category's known values.
 
         Parameters
         ----------
-        training_frame
+        rows
             Cleaned rows: ``date``, ``start_city``, ``end_city``, ``airline``,
             ``duration_minutes``, ``price`` and any further columns.
         """
-        numbers: list[str] = []
-        dropped: dict[str, DropReason] = {}
-        texts = list(_CATEGORIES)
-        for name in sorted(set(training_frame.columns) - _NOT_FURTHER):
-            column = training_frame[name]
-            if column.nunique(dropna=False) <= 1:
-                dropped[name] = "constant"
-            elif _holds_numbers(column):
-                numbers.append(name)
-            elif column.nunique() > _DISTINCT_SHARE * column.count():
-                dropped[name] = "nearly unique"
-            else:
-                texts.append(name)
-        columns = columns_of(training_frame)
-        logs = np.log(columns["price"].astype(np.float64))
-        read = _texts(columns)
-        categories = {name: _vocabulary(*read(name), logs) for name in texts}
-        days = training_frame["date"]
-        quoted = training_frame.get(QUOTE_DATE, pd.Series(dtype="datetime64[s]")).max()
+        further = {n: _Seen() for n in sorted(set(rows.columns) - _NOT_FURTHER)}
+        seen = {name: _Seen() for name in _CATEGORIES} | further
+        days, quotes = _Span(), _Span()
+        for batch in rows.batches():
+            columns = columns_of(batch)
+            logs = np.log(columns["price"].astype(np.float64))
+            read = _texts(columns)
+            for name, column in seen.items():
+                if name in columns and columns[name].dtype.kind in _NUMERIC:
+                    column.add_numbers(_numbers_in(columns, name))
+                else:
+                    column.add_texts(read(name), logs)
+            days.add(columns["date"])
+            quotes.add(columns.get(QUOTE_DATE))
+        dropped = {n: why for n in further if (why := further[n].teaches_nothing)}
+        numbers = [n for n in further if n not in dropped and further[n].holds_numbers]
+        texts = [name for name in seen if name not in {*dropped, *numbers}]
+        categories = {name: seen[name].vocabulary() for name in texts}
         return cls(
-            core_numbers=_core_numbers(training_frame),
+            core_numbers=_core_numbers(days, quotes),
             numbers=tuple(numbers),
             categories=categories,
             ordered=tuple(n for n in texts if len(categories[n]) > _MOST_NATIVE),
             dropped=dropped,
-            first_day=days.min().date(),
-            last_day=days.max().date(),
-            last_quote=None if pd.isna(quoted) else quoted.date(),
+            first_day=days.first,
+            last_day=days.last,
+            last_quote=quotes.last if quotes.known else None,
         )
-
-    def with_past(self) -> Self:
-        """Return this description with former fares among the numbers."""
-        return self.model_copy(update={"numbers": (*self.numbers, *PAST_FEATURES)})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -223,16 +221,35 @@ def columns_of(rows: pd.DataFrame | Columns) -> Columns:
 
 def routes(frame: pd.DataFrame) -> "pd.Series[str]":
     """Return start and end of each row as one name, in canonical form."""
-    start, end = (canonical_names(frame[name]) for name in ("start_city", "end_city"))
-    return start + " → " + end
+    places, names = route_places(frame)
+    return pd.Series(pd.array(names, dtype="str").take(places), index=frame.index)
 
 
-def _core_numbers(frame: pd.DataFrame) -> tuple[str, ...]:
+def route_places(frame: pd.DataFrame) -> "Texts":
+    """Return the distinct routes of a frame, and for each row the place of its own."""
+    start, end = (
+        _distinct(frame[name].to_numpy(), canonical_name)
+        for name in ("start_city", "end_city")
+    )
+    return _joined(start, end, " → ")
+
+
+def routes_of(rows: FareRows) -> "Texts":
+    """Return ``route_places`` of all rows."""
+    known: dict[str, int] = {}
+    parts = []
+    for batch in rows.batches(["start_city", "end_city"]):
+        places, names = route_places(batch)
+        numbers = [known.setdefault(name, len(known)) for name in names]
+        parts.append(np.array(numbers, dtype=np.int32)[places])
+    return np.concatenate(parts), list(known)
+
+
+def _core_numbers(days: "_Span", quotes: "_Span") -> tuple[str, ...]:
     """Return what the history is long enough for, and its files hold."""
-    span = (frame["date"].max() - frame["date"].min()).days + 1
+    span = (days.last - days.first).days + 1
     cycles = (name for name, (needed, _) in CYCLES.items() if span >= needed)
-    quoted = QUOTE_DATE in frame and frame[QUOTE_DATE].notna().any()
-    return (DAY, *cycles, *([LEAD_DAYS] if quoted else ()), DURATION)
+    return (DAY, *cycles, *([LEAD_DAYS] if quotes.known else ()), DURATION)
 
 
 def _core_number(name: str, days: Days, columns: Columns) -> NDArray[Any]:
@@ -258,22 +275,13 @@ def _numbers_in(columns: Columns, name: str) -> NDArray[np.float64]:
 
 def _as_numbers(column: NDArray[Any]) -> NDArray[np.float64]:
     """Read a column as numbers; whatever else it holds is missing."""
-    if column.dtype.kind in "fiub":
+    if column.dtype.kind in _NUMERIC:
         return column.astype(np.float64)
     read = pd.to_numeric(pd.Series(column).astype("str"), errors="coerce")
     return read.to_numpy(dtype=np.float64)
 
 
-def _holds_numbers(column: "pd.Series[Any]") -> bool:
-    if column.dtype.kind in "Mfiub":
-        return True
-    places, values = pd.factorize(column)
-    counts = np.bincount(places[places >= 0], minlength=len(values))
-    read = np.isfinite(_as_numbers(np.asarray(values)))
-    return bool(counts[read].sum() >= _NUMBER_SHARE * counts.sum())
-
-
-Texts: TypeAlias = tuple[NDArray[np.int64], list[str]]
+Texts: TypeAlias = tuple[NDArray[np.integer[Any]], list[str]]
 """For each row the place of its text among the distinct ones, -1 for a missing one."""
 
 
@@ -322,24 +330,111 @@ def _joined(left: Texts, right: Texts, between: str) -> Texts:
     return np.where(pairs < 0, -1, places), texts
 
 
-def _vocabulary(
-    places: NDArray[np.int64], distinct: list[str], logs: NDArray[np.float64]
-) -> tuple[str, ...]:
-    """Return the most frequent values; the order of rows has no say.
+@dataclass
+class _Span:
+    """The first and the last of some days, batch by batch."""
 
-    A long list stands in the order of the mean log price, drawn towards that of all
-    rows where fares are few (additive smoothing); a short one in that of its letters.
+    first: date = date.max
+    last: date = date.min
+
+    @property
+    def known(self) -> bool:
+        return self.first <= self.last
+
+    def add(self, days: Days | None) -> None:
+        if days is None or np.isnat(days).all():
+            return
+        ends = np.nanmin(days), np.nanmax(days)
+        first, last = (end.astype("datetime64[D]").item() for end in ends)
+        self.first, self.last = min(self.first, first), max(self.last, last)
+
+
+@dataclass
+class _Seen:
+    """What a column holds, batch by batch.
+
+    Attributes
+    ----------
+    readable
+        How many of its values are numbers, or text that reads as one.
+    texts
+        By text, how many rows have it and the sum of their log prices.
     """
-    given = places >= 0
-    counts = np.bincount(places[given], minlength=len(distinct))
-    sums = np.bincount(places[given], weights=logs[given], minlength=len(distinct))
-    by_count = sorted(
-        (p for p in range(len(distinct)) if counts[p] >= _SEEN_AT_LEAST),
-        key=lambda p: (-counts[p], distinct[p]),
-    )[:_MAX_CATEGORIES]
-    if len(by_count) <= _MOST_NATIVE:
-        return tuple(sorted(distinct[p] for p in by_count))
-    means = (sums + _SHRINKAGE * logs.mean()) / (counts + _SHRINKAGE)
-    # Sums depend on the order of rows in their last bits.
-    ranked = sorted(by_count, key=lambda p: (round(float(means[p]), 9), distinct[p]))
-    return tuple(distinct[p] for p in ranked)
+
+    rows: int = 0
+    missing: int = 0
+    readable: int = 0
+    logs: float = 0.0
+    texts: dict[str, tuple[int, float]] = field(default_factory=dict)
+    least: float = np.inf
+    most: float = -np.inf
+
+    def add_numbers(self, numbers: NDArray[np.float64]) -> None:
+        known = numbers[~np.isnan(numbers)]
+        self.rows += numbers.size
+        self.missing += numbers.size - known.size
+        self.readable += known.size
+        self.least = min(self.least, known.min(initial=np.inf))
+        self.most = max(self.most, known.max(initial=-np.inf))
+
+    def add_texts(self, texts: "Texts", logs: NDArray[np.float64]) -> None:
+        """Count texts; ``logs`` are the log prices of their rows, shape (n,)."""
+        places, distinct = texts
+        given = places >= 0
+        counts = np.bincount(places[given], minlength=len(distinct))
+        sums = np.bincount(places[given], weights=logs[given], minlength=len(distinct))
+        read = np.isfinite(_as_numbers(np.array(distinct, dtype=object)))
+        self.rows += places.size
+        self.missing += places.size - int(counts.sum())
+        self.readable += int(counts[read].sum())
+        self.logs += float(logs.sum())
+        if len(self.texts) > _MOST_DISTINCT:
+            return
+        for text, count, total in zip(distinct, counts.tolist(), sums, strict=True):
+            before, so_far = self.texts.get(text, (0, 0.0))
+            self.texts[text] = (before + count, so_far + float(total))
+
+    @property
+    def holds_numbers(self) -> bool:
+        return self.readable >= _NUMBER_SHARE * (self.rows - self.missing)
+
+    @property
+    def teaches_nothing(self) -> DropReason | None:
+        """Why the column is of no use, None where it is."""
+        if self._distinct + bool(self.missing) <= 1:
+            return "constant"
+        if self.holds_numbers:
+            return None
+        most = _DISTINCT_SHARE * (self.rows - self.missing)
+        return "nearly unique" if len(self.texts) > min(most, _MOST_DISTINCT) else None
+
+    def vocabulary(self) -> tuple[str, ...]:
+        """Return the most frequent values; the order of rows has no say.
+
+        A long list stands in the order of the mean log price, drawn towards that of
+        all rows where fares are few (additive smoothing); a short one in that of its
+        letters.
+        """
+        by_count = sorted(
+            (
+                text
+                for text, (count, _) in self.texts.items()
+                if count >= _SEEN_AT_LEAST
+            ),
+            key=lambda text: (-self.texts[text][0], text),
+        )[:_MAX_CATEGORIES]
+        if len(by_count) <= _MOST_NATIVE:
+            return tuple(sorted(by_count))
+        # Sums depend on the order of rows in their last bits.
+        return tuple(sorted(by_count, key=lambda t: (round(self._level(t), 9), t)))
+
+    @property
+    def _distinct(self) -> int:
+        if self.texts:
+            return len(self.texts)
+        return 2 if self.least < self.most else int(self.rows > self.missing)
+
+    def _level(self, text: str) -> float:
+        count, total = self.texts[text]
+        overall = self.logs / self.rows
+        return (total + _SHRINKAGE * overall) / (count + _SHRINKAGE)

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from tripadvance_core.domain.holdout import canonical_name, mixed, row_hashes
 from tripadvance_core.tabular.columns import QUOTE_DATE
+from tripadvance_core.tabular.features import Columns, columns_of
 from tripadvance_core.tabular.identity import hashed
 from tripadvance_core.tabular.jobs import from_parquet, to_parquet
+from tripadvance_core.tabular.joining import FareRows
 
 MIN_DAYS: Final = 5
 """Quotes of fewer days are no history."""
@@ -38,6 +40,7 @@ FEATURES: Final = tuple(
     f"past.{kind}.{name}" for kind in KINDS for name in ("last", "recent", "mean")
 )
 
+_CORE: Final = ("date", "start_city", "end_city", "airline", "duration_minutes")
 _LAST_FEW: Final = 8
 _GAP_SHARE: Final = 5
 _MICRO: Final = 1e6
@@ -45,7 +48,6 @@ _NEVER: Final = np.int64(-(2**31))
 _EVER: Final = np.int64(2**31 - 1)
 _ALL_DAYS: Final = np.int64(2**32)
 
-Columns: TypeAlias = Mapping[str, NDArray[Any]]
 Integers: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -92,11 +94,11 @@ class Entries:
     def _summed(cls, table: pd.DataFrame) -> Self:
         return cls(table.groupby(["key", "day"], as_index=False, sort=True).sum())
 
-    def before(self, keys: NDArray[np.uint64], until: Integers) -> dict[str, Floats]:
+    def before(self, keys: NDArray[np.uint64], until: Integers) -> list[Floats]:
         """Return what was known of n keys, each until the end of a day.
 
-        ``last`` is the mean log price of the last day with an entry, ``recent`` that
-        of the last eight such days, ``mean`` that of all. NaN where there is none.
+        The mean log price of the last day with an entry, that of the last eight such
+        days, and that of all, shape (n,) each; NaN where there is none.
         """
         start, place = self._found(keys, until)
         known = place >= start
@@ -110,11 +112,8 @@ class Entries:
             found[known] = totals / counts / _MICRO
             return found
 
-        return {
-            "last": mean_from(place),
-            "recent": mean_from(np.maximum(start, place - _LAST_FEW + 1)),
-            "mean": mean_from(start),
-        }
+        few = np.maximum(start, place - _LAST_FEW + 1)
+        return [mean_from(first) for first in (place, few, start)]
 
     def _found(
         self, keys: NDArray[np.uint64], until: Integers
@@ -176,38 +175,40 @@ class PastFares:
     longest_gap: int
 
     @classmethod
-    def of(cls, rows: Columns) -> Self | None:
-        """Learn from rows with prices; None where they tell of too few days.
-
-        Parameters
-        ----------
-        rows
-            The core columns of cleaned rows, ``price`` and ``quote_date``.
-        """
-        days = _quote_days(rows)
-        seen = np.unique(days[days != _EVER])
-        if seen.size < MIN_DAYS:
+    def of(cls, rows: FareRows) -> Self | None:
+        """Learn from rows with prices; None where they tell of too few days."""
+        if QUOTE_DATE not in rows.columns:
             return None
-        logs = np.log(rows["price"].astype(np.float64))
-        span = int(seen[-1] - seen[0])
-        return cls(
-            entries={
-                kind: Entries.of(keys, days, logs).newest(MOST_ENTRIES)
-                for kind, keys in _keys(rows).items()
-            },
-            longest_gap=min(LONGEST_GAP, max(1, span // _GAP_SHARE)),
-        )
+        entries: dict[str, Entries] = {}
+        for batch in rows.batches([*_CORE, QUOTE_DATE, "price"]):
+            columns = columns_of(batch)
+            logs = np.log(columns["price"].astype(np.float64))
+            days = _quote_days(columns)
+            for kind, keys in _keys(columns).items():
+                new = Entries.of(keys, days, logs)
+                both = entries[kind].joined(new) if kind in entries else new
+                entries[kind] = both.newest(MOST_ENTRIES)
+        seen = entries["route"].table["day"] if entries else pd.Series(dtype=np.int64)
+        if seen.nunique() < MIN_DAYS:
+            return None
+        longest = int(seen.max() - seen.min()) // _GAP_SHARE
+        return cls(entries, longest_gap=min(LONGEST_GAP, max(1, longest)))
 
-    def known_to(self, rows: Columns) -> dict[str, Floats]:
-        """Return what is known when the prices of n rows are asked for, by feature.
+    def known_to(self, rows: Columns) -> Floats:
+        """Return what is known when the prices of n rows are asked for.
 
         A row that does not say when it asks, asks now, and knows all.
+
+        Returns
+        -------
+        NDArray
+            ``FEATURES``, shape (n, features); NaN where nothing is known.
         """
         return self._until(rows, _quote_days(rows))
 
     def learnable_from(
         self, rows: Columns, hashes: NDArray[np.uint64], seed: int
-    ) -> dict[str, Floats]:
+    ) -> Floats:
         """Return what n rows may learn from: entries of days before their own.
 
         Parameters
@@ -238,17 +239,19 @@ class PastFares:
             longest_gap,
         )
 
-    def _until(self, rows: Columns, days: Integers) -> dict[str, Floats]:
-        return {
-            f"past.{kind}.{name}": values
+    def _until(self, rows: Columns, days: Integers) -> Floats:
+        features = [
+            values
             for kind, keys in _keys(rows).items()
-            for name, values in self.entries[kind].before(keys, days).items()
-        }
+            for values in self.entries[kind].before(keys, days)
+        ]
+        return np.column_stack(features)
 
 
-def airline_route_hashes(rows: Columns) -> NDArray[np.uint64]:
+def airline_route_hashes(rows: FareRows) -> NDArray[np.uint64]:
     """Return what is the same for all fares of an airline on a route, shape (n,)."""
-    return _keys(rows)["airline"]
+    batches = rows.batches(_CORE)
+    return np.concatenate([_keys(columns_of(batch))["airline"] for batch in batches])
 
 
 def _keys(rows: Columns) -> dict[str, NDArray[np.uint64]]:
