@@ -238,15 +238,15 @@ def test_former_fares_are_features_where_they_tell_the_next_ones(
     frame = wandering_fares(3_000)
     progress = Progress(10_000, lambda: False, untold)
     model = grow(stored(frame), parameters, progress)
-    assert model.recipe.past
-    assert "past.route.last" in model.features
+    assert model.recipe.former
+    assert "former.route.last" in model.features
     read = FareModel.from_files(model.to_files())
     pd.testing.assert_frame_equal(read.predict(frame), model.predict(frame))
     assert read.to_files() == model.to_files()
 
 
-def test_fares_without_the_day_of_the_quote_have_no_past(
+def test_fares_without_the_day_of_the_quote_have_no_former_ones(
     model: FareModel,
 ) -> None:
-    assert model.past is None
-    assert not any(name.startswith("past.") for name in model.features)
+    assert model.former is None
+    assert not any(name.startswith("former.") for name in model.features)

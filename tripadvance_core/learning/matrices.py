@@ -18,8 +18,8 @@ from tripadvance_core.tabular.features import (
     FeatureType,
     columns_of,
 )
+from tripadvance_core.tabular.former_fares import FEATURES, FormerFares
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
-from tripadvance_core.tabular.past_fares import FEATURES, PastFares
 
 BATCH_ROWS: Final = 100_000
 EXTERNAL_MEMORY_ROWS: Final = 2_000_000
@@ -48,7 +48,7 @@ class EncodedFares:
 
     Parameters
     ----------
-    past
+    former
         Former fares, of which each row learns what it may, where they are features.
     seed
         Draws how old these are.
@@ -58,10 +58,10 @@ class EncodedFares:
         self,
         encoder: FeatureEncoder,
         rows: FareRows,
-        past: PastFares | None = None,
+        former: FormerFares | None = None,
         seed: int = 0,
     ) -> None:
-        self.types = feature_types(encoder, past)
+        self.types = feature_types(encoder, former)
         self._width = len(self.types)
         # It has no name, and is gone when nobody reads these fares any more.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
@@ -69,9 +69,9 @@ class EncodedFares:
         prices, weights = [], []
         for batch in rows.batches():
             features = encoder.transform(batch)
-            if past is not None:
+            if former is not None:
                 hashes = batch[ROW_HASH].to_numpy(np.uint64)
-                known = past.learnable_from(columns_of(batch), hashes, seed)
+                known = former.learnable_from(columns_of(batch), hashes, seed)
                 features = np.hstack([features, known])
             self._file.write(features.data)
             prices.append(batch["price"].to_numpy(np.float64))
@@ -107,10 +107,12 @@ class EncodedFares:
         return np.frombuffer(content, dtype=np.float32).reshape(-1, self._width)
 
 
-def feature_types(encoder: FeatureEncoder, past: PastFares | None) -> list[FeatureType]:
+def feature_types(
+    encoder: FeatureEncoder, former: FormerFares | None
+) -> list[FeatureType]:
     """Return the types of all features as XGBoost names them; former fares are last."""
-    former: list[FeatureType] = [] if past is None else ["float"] * len(FEATURES)
-    return encoder.types + former
+    added: list[FeatureType] = [] if former is None else ["float"] * len(FEATURES)
+    return encoder.types + added
 
 
 class FareBatches(xgb.DataIter):

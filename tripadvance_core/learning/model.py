@@ -22,7 +22,7 @@ from tripadvance_core.tabular.features import (
     FeatureType,
     columns_of,
 )
-from tripadvance_core.tabular.past_fares import FEATURES, PastFares
+from tripadvance_core.tabular.former_fares import FEATURES, FormerFares
 
 FAR_DAYS: Final = 60
 """A flight so many days beyond all that were learned from is outside the domain."""
@@ -37,7 +37,7 @@ FAR_DATE: Final = "FAR_DATE"
 _LOG_FILE = "model.ubj.zst"
 _PLAIN_FILE = "plain.ubj.zst"
 _BAND_FILE = "band.ubj.zst"
-_PAST_FILE = "past.parquet"
+_FORMER_FILE = "former.parquet"
 _DESCRIPTION_FILE = "model.json"
 _CODEC = "zstd"
 
@@ -109,7 +109,7 @@ class FareModel:
         What the trees were trained with, ready for JSON.
     recipe
         What the trial found.
-    past
+    former
         Former fares, where they are features.
     """
 
@@ -120,17 +120,17 @@ class FareModel:
     plain: xgb.Booster | None = None
     price_scale: float = 1.0
     band: Band = field(default_factory=Band)
-    past: PastFares | None = None
+    former: FormerFares | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
         """The features, in the order in which the trees number them."""
-        return (*self.encoder.names, *(FEATURES if self.past else ()))
+        return (*self.encoder.names, *(FEATURES if self.former else ()))
 
     @property
     def types(self) -> list[FeatureType]:
         """The features' types as XGBoost names them, in the same order."""
-        return feature_types(self.encoder, self.past)
+        return feature_types(self.encoder, self.former)
 
     def prices(self, rows: pd.DataFrame | Columns) -> Prices:
         """Predict n rows: a frame, or one array a column.
@@ -182,9 +182,9 @@ class FareModel:
         """Return the features of n rows as the trees take them, shape (n, features)."""
         columns = columns_of(rows)
         matrix = self.encoder.transform(columns)
-        if self.past is None:
+        if self.former is None:
             return matrix
-        return np.hstack([matrix, self.past.known_to(columns)])
+        return np.hstack([matrix, self.former.known_to(columns)])
 
     def price_of(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the prices of encoded rows, shape (n,)."""
@@ -233,11 +233,11 @@ class FareModel:
             sizes={name: len(raw) for name, raw in trees.items()},
             stretch=self.band.stretch and dict(self.band.stretch),
             later_stretch=self.band.later_stretch and dict(self.band.later_stretch),
-            longest_gap=self.past and self.past.longest_gap,
+            longest_gap=self.former and self.former.longest_gap,
         )
         files = {name: _packed(raw) for name, raw in trees.items()}
-        if self.past is not None:
-            files[_PAST_FILE] = self.past.to_bytes()
+        if self.former is not None:
+            files[_FORMER_FILE] = self.former.to_bytes()
         return files | {_DESCRIPTION_FILE: description.model_dump_json().encode()}
 
     @classmethod
@@ -261,7 +261,9 @@ class FareModel:
                 description.stretch,
                 description.later_stretch,
             ),
-            past=None if gap is None else PastFares.from_bytes(files[_PAST_FILE], gap),
+            former=None
+            if gap is None
+            else FormerFares.from_bytes(files[_FORMER_FILE], gap),
         )
 
     def _doubts(

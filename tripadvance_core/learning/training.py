@@ -17,8 +17,8 @@ from tripadvance_core.learning.matrices import EncodedFares, training_matrix
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.trial import hold_a_trial, planned_rounds
 from tripadvance_core.tabular.features import FeatureEncoder
+from tripadvance_core.tabular.former_fares import FormerFares
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
-from tripadvance_core.tabular.past_fares import PastFares
 
 
 def fit(
@@ -71,9 +71,9 @@ def grow(
     trial = hold_a_trial(rows, fares, parameters, progress)
     band = Band.fit(trial.residuals, parameters, progress)
     recipe = trial.recipe
-    past = PastFares.of(rows) if recipe.past else None
-    if past is not None:
-        fares = EncodedFares(encoder, rows, past, parameters.seed)
+    former = FormerFares.of(rows) if recipe.former else None
+    if former is not None:
+        fares = EncodedFares(encoder, rows, former, parameters.seed)
     plain, scale = None, float(fares.prices.mean())
     rounds_of_plain = plain_rounds(recipe.rounds) if recipe.log_share < 1 else 0
     progress.plan(recipe.rounds + rounds_of_plain)
@@ -100,7 +100,7 @@ def grow(
         plain=plain,
         price_scale=scale,
         band=band,
-        past=past,
+        former=former,
     )
 
 

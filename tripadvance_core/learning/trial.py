@@ -27,8 +27,8 @@ from tripadvance_core.learning.boosting import (
 from tripadvance_core.learning.matrices import EncodedFares, Sample
 from tripadvance_core.tabular.columns import QUOTE_DATE
 from tripadvance_core.tabular.features import FeatureType, columns_of
+from tripadvance_core.tabular.former_fares import FormerFares, airline_route_hashes
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
-from tripadvance_core.tabular.past_fares import PastFares, airline_route_hashes
 
 TRIAL_ROWS: Final = 25_000
 """Most rows of a trial, those that judge it among them."""
@@ -69,14 +69,14 @@ class Recipe(Value):
     log_share
         Share of the booster of log prices in the predicted price; the rest is that of
         the booster of plain prices. 1: there is no such booster.
-    past
+    former
         Whether former fares are features.
     """
 
     leaves: int
     rounds: int
     log_share: float = 1.0
-    past: bool = False
+    former: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def part_of(groups: Hashes, hashes: Hashes, seed: int) -> Places:
     return np.sort(order[np.argsort(too_much, kind="stable")][:TRIAL_ROWS])
 
 
-class _PastFares(NamedTuple):
+class _FormerFares(NamedTuple):
     """Former fares as further features of the rows of a trial."""
 
     train: NDArray[np.float32]
@@ -206,14 +206,14 @@ class _PastFares(NamedTuple):
         seed: int,
     ) -> Self | None:
         """Learn from all rows that do not judge, in the trial or not."""
-        past = PastFares.of(rows.where(~judging))
-        if past is None:
+        former = FormerFares.of(rows.where(~judging))
+        if former is None:
             return None
         theirs, ours = (_frame_at(rows, places) for places in (judge, train))
         hashes = ours[ROW_HASH].to_numpy(np.uint64)
         return cls(
-            past.learnable_from(columns_of(ours), hashes, seed),
-            past.known_to(columns_of(theirs)),
+            former.learnable_from(columns_of(ours), hashes, seed),
+            former.known_to(columns_of(theirs)),
         )
 
 
@@ -231,13 +231,13 @@ class _Arena(NamedTuple):
     later: Mask
     types: list[FeatureType]
 
-    def with_past(self, past: _PastFares) -> Self:
+    def with_former(self, former: _FormerFares) -> Self:
         """Return the same rows with former fares among their features."""
-        former: list[FeatureType] = ["float"] * past.train.shape[1]
+        added: list[FeatureType] = ["float"] * former.train.shape[1]
         return self._replace(
-            seen=_widened(self.seen, past.train),
-            judge=_widened(self.judge, past.judge),
-            types=self.types + former,
+            seen=_widened(self.seen, former.train),
+            judge=_widened(self.judge, former.judge),
+            types=self.types + added,
         )
 
 
@@ -278,14 +278,14 @@ class Contest:
     def __init__(
         self,
         arena: _Arena,
-        past: _PastFares | None,
+        former: _FormerFares | None,
         *,
         rows: int,
         parameters: TrainingParameters,
         progress: Progress,
     ) -> None:
         self._arena = arena
-        self._past = past
+        self._former = former
         self._rows = rows
         self._scale = rows / (arena.seen.prices.size + arena.judge.prices.size)
         self._rounds = trial_rounds(rows, parameters)
@@ -309,7 +309,7 @@ class Contest:
         train, judge = part[~judging[part]], part[judging[part]]
         return cls(
             _Arena(fares.sample(train), fares.sample(judge), later[judge], fares.types),
-            _PastFares.of(rows, judging, train, judge, parameters.seed),
+            _FormerFares.of(rows, judging, train, judge, parameters.seed),
             rows=len(rows),
             parameters=parameters,
             progress=progress,
@@ -337,24 +337,24 @@ class Contest:
         return float(booster.best_score)
 
     def decided(self) -> Trial:
-        """Return what is found: size of the trees, their leaf, past fares, the blend."""
-        matrices, past = self._matrices, False
+        """Return what is found: size of the trees, their leaf, former fares, the blend."""
+        matrices, former = self._matrices, False
         leaves, best = self._smallest_of_equals()
-        if self._past is None:
+        if self._former is None:
             self._progress.skip(self._rounds)
         else:
-            arena = self._arena.with_past(self._past)
+            arena = self._arena.with_former(self._former)
             wider = _Matrices(arena, self._parameters.threads)
             booster = self._boost(wider, leaves)
             if booster.best_score < best.best_score:
-                best, matrices, past = booster, wider, True
+                best, matrices, former = booster, wider, True
         logs = matrices.predicted(best)
         used = best.best_iteration + 1
         recipe = Recipe(
             leaves=leaves,
             rounds=self._rounds_for_all(used),
             log_share=self._log_share(matrices, logs, leaves, used),
-            past=past,
+            former=former,
         )
         missed = np.log(self._arena.judge.prices) - logs
         return Trial(

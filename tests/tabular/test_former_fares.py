@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stored import stored
-from tripadvance_core.tabular import past_fares
+from tripadvance_core.tabular import former_fares
 from tripadvance_core.tabular.features import columns_of
+from tripadvance_core.tabular.former_fares import FEATURES, LONGEST_GAP, FormerFares
 from tripadvance_core.tabular.identity import row_hashes
-from tripadvance_core.tabular.past_fares import FEATURES, LONGEST_GAP, PastFares
 
 SEED = 7
 FLIGHT = pd.Timestamp("2025-06-01")
@@ -34,14 +34,14 @@ def quotes(*prices_by_day: tuple[int, float], airline: str = "Gol") -> pd.DataFr
     )
 
 
-def learned(frame: pd.DataFrame) -> PastFares:
-    past = PastFares.of(stored(frame))
-    assert past is not None
-    return past
+def learned(frame: pd.DataFrame) -> FormerFares:
+    former = FormerFares.of(stored(frame))
+    assert former is not None
+    return former
 
 
-def known(past: PastFares, row: pd.DataFrame) -> dict[str, float]:
-    found = np.exp(past.known_to(columns_of(row)))
+def known(former: FormerFares, row: pd.DataFrame) -> dict[str, float]:
+    found = np.exp(former.known_to(columns_of(row)))
     assert found.shape == (len(row), len(FEATURES))
     return dict(zip(FEATURES, found[0].tolist(), strict=True))
 
@@ -77,23 +77,23 @@ WEEK = quotes((1, 100), (2, 200), (3, 400), (4, 100), (5, 100), (5, 400))
 
 def test_question_knows_all_prices_until_its_day() -> None:
     found = known(learned(WEEK), quotes((3, 1)))
-    assert found["past.trip.last"] == pytest.approx(400)
-    assert found["past.trip.mean"] == pytest.approx(200)
-    assert found["past.trip.recent"] == pytest.approx(200)
+    assert found["former.trip.last"] == pytest.approx(400)
+    assert found["former.trip.mean"] == pytest.approx(200)
+    assert found["former.trip.recent"] == pytest.approx(200)
 
 
 def test_prices_of_one_day_are_one_entry() -> None:
     found = known(learned(WEEK), quotes((9, 1)))
-    assert found["past.trip.last"] == pytest.approx(200)
+    assert found["former.trip.last"] == pytest.approx(200)
 
 
 def test_recent_is_of_the_last_eight_days_with_a_price() -> None:
-    past = learned(
+    former = learned(
         quotes(*((day, 100.0 if day > 2 else 900.0) for day in range(1, 11)))
     )
-    found = known(past, quotes((30, 1)))
-    assert found["past.route.recent"] == pytest.approx(100)
-    assert found["past.route.mean"] > 150
+    found = known(former, quotes((30, 1)))
+    assert found["former.route.recent"] == pytest.approx(100)
+    assert found["former.route.mean"] > 150
 
 
 def test_question_without_a_day_asks_now() -> None:
@@ -106,25 +106,25 @@ def test_question_without_a_day_asks_now() -> None:
 
 def test_keys_tell_route_airline_and_trip_apart() -> None:
     other = quotes((1, 900), airline="Azul")
-    past = learned(pd.concat([WEEK, other]))
-    found = known(past, quotes((1, 1), airline="AZUL "))
-    assert found["past.airline.mean"] == pytest.approx(900)
-    assert found["past.route.mean"] == pytest.approx(300)
+    former = learned(pd.concat([WEEK, other]))
+    found = known(former, quotes((1, 1), airline="AZUL "))
+    assert found["former.airline.mean"] == pytest.approx(900)
+    assert found["former.route.mean"] == pytest.approx(300)
     later_flight = quotes((1, 1)).assign(date=FLIGHT + pd.Timedelta(days=1))
-    found = known(past, later_flight)
-    assert np.isnan(found["past.trip.mean"])
-    assert found["past.airline.mean"] == pytest.approx(100)
+    found = known(former, later_flight)
+    assert np.isnan(found["former.trip.mean"])
+    assert found["former.airline.mean"] == pytest.approx(100)
 
 
-def test_unseen_route_has_no_past() -> None:
+def test_unseen_route_has_no_former() -> None:
     found = known(learned(WEEK), quotes((9, 1)).assign(start_city="Tóquio"))
     assert all(np.isnan(value) for value in found.values())
 
 
 def test_few_days_or_none_are_no_history() -> None:
-    assert PastFares.of(stored(quotes((1, 1), (2, 1), (3, 1), (4, 1)))) is None
-    assert PastFares.of(stored(WEEK.drop(columns="quote_date"))) is None
-    assert PastFares.of(stored(WEEK.assign(quote_date=pd.NaT))) is None
+    assert FormerFares.of(stored(quotes((1, 1), (2, 1), (3, 1), (4, 1)))) is None
+    assert FormerFares.of(stored(WEEK.drop(columns="quote_date"))) is None
+    assert FormerFares.of(stored(WEEK.assign(quote_date=pd.NaT))) is None
 
 
 @settings(max_examples=25, deadline=None)
@@ -147,7 +147,7 @@ def test_row_learns_from_older_prices() -> None:
     older = frame["quote_date"] < day
     changed = frame.assign(price=frame["price"].where(~older, frame["price"] * 2))
     far = frame["quote_date"] > day + pd.Timedelta(days=LONGEST_GAP // 2)
-    moved = (learnable(changed) - learnable(frame))[far]["past.route.mean"]
+    moved = (learnable(changed) - learnable(frame))[far]["former.route.mean"]
     assert (moved > 0.1).all()
 
 
@@ -156,13 +156,13 @@ def test_gap_is_drawn_from_one_day_to_the_longest() -> None:
     frame = quotes(
         *((day, np.exp(day / 100)) for day in range(1, 201) for _ in range(5))
     )
-    last = 100 * learnable(frame)["past.trip.last"]
+    last = 100 * learnable(frame)["former.trip.last"]
     quoted = frame["quote_date"].rank(method="dense")
     gaps = (quoted - last).dropna().round()
     assert set(gaps) == set(range(1, LONGEST_GAP + 1))
 
 
-def test_row_without_a_day_learns_no_past() -> None:
+def test_row_without_a_day_learns_no_former() -> None:
     frame = many_quotes(100, 2)
     frame.loc[3, "quote_date"] = pd.NaT
     assert learnable(frame).loc[3].isna().all()
@@ -174,20 +174,20 @@ def test_order_of_rows_has_no_say() -> None:
     assert learned(frame).to_bytes() == learned(shuffled).to_bytes()
 
 
-def test_past_is_the_same_after_a_trip_through_bytes() -> None:
+def test_table_is_the_same_after_a_trip_through_bytes() -> None:
     frame = many_quotes(300, 4)
-    past = learned(frame)
-    again = PastFares.from_bytes(past.to_bytes(), past.longest_gap)
+    former = learned(frame)
+    again = FormerFares.from_bytes(former.to_bytes(), former.longest_gap)
     columns = columns_of(frame)
-    np.testing.assert_array_equal(again.known_to(columns), past.known_to(columns))
+    np.testing.assert_array_equal(again.known_to(columns), former.known_to(columns))
 
 
 def test_entries_kept_are_bounded_and_the_newest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     frame = many_quotes(500, 5)
-    monkeypatch.setattr(past_fares, "MOST_ENTRIES", 40)
-    past = learned(frame)
-    for entries in past.entries.values():
+    monkeypatch.setattr(former_fares, "MOST_ENTRIES", 40)
+    former = learned(frame)
+    for entries in former.entries.values():
         assert 0 < len(entries.table) <= 40
-        assert entries.table["day"].max() == past.entries["route"].table["day"].max()
+        assert entries.table["day"].max() == former.entries["route"].table["day"].max()

@@ -37,7 +37,7 @@ MOST_ENTRIES: Final = 500_000
 KINDS: Final = ("route", "airline", "trip")
 """Whose former fares: the route's, the airline's on it, those of the very same trip."""
 FEATURES: Final = tuple(
-    f"past.{kind}.{name}" for kind in KINDS for name in ("last", "recent", "mean")
+    f"former.{kind}.{name}" for kind in KINDS for name in ("last", "recent", "mean")
 )
 
 _CORE: Final = ("date", "start_city", "end_city", "airline", "duration_minutes")
@@ -160,7 +160,7 @@ class Entries:
 
 
 @dataclass(frozen=True)
-class PastFares:
+class FormerFares:
     """What a model knows of former fares.
 
     Attributes
