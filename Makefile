@@ -13,7 +13,7 @@ NEEDED := "TripAdvance needs Python 3.11, 3.12 or 3.13 with its venv module" \
 	"(Debian: apt install python3-venv). Name yours: make PYTHON=/path/to/python3.11"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint bench bench-intake bench-memory bench-model bench-promotion lock
+.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,6 +46,9 @@ bench-model: install ## Train beside AutoML and plain learners (FARES="FILE OPTI
 
 bench-memory: install ## Run one night over a short and over a long history, made up
 	$(BIN)/python benchmarks/memory.py compare
+
+bench-web: $(VENV)/installed-dev ## Start and load the web app beside a bare Gradio app
+	$(BIN)/python benchmarks/web_app.py
 
 bench-promotion: install ## Tell how often the promotion rule is wrong, beside other rules
 	$(BIN)/python benchmarks/promotion_rule.py

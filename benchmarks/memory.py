@@ -1,7 +1,7 @@
 """What a night takes with a history of so many fares, and with one many times as long.
 
-Makes fares up, from a seed, takes them in as files of equal size, and runs one night
-over each history, in a process of its own that starts with nothing::
+Makes clean fares up, from a seed, in files of equal size, and runs one night over each
+history in a process of its own. All files but the last have been learned from before::
 
     python benchmarks/memory.py compare
 
@@ -22,10 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from tripadvance_core.bootstrap import opened_services
-from tripadvance_core.domain.entities import ColumnMapping, UploadStatus
+from tripadvance_core.domain.entities import ColumnMapping, Upload, UploadStatus
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.settings import load_settings
+from tripadvance_core.storage.objects import store_file
 from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.tabular.jobs import to_parquet
+from tripadvance_core.tabular.joining import with_identity
 
 CITIES = 30
 AIRLINES = 12
@@ -87,17 +90,25 @@ def run(command: str, *arguments: object) -> str:
 @click.argument("rows", type=int)
 @click.argument("files", type=int)
 def prepare(folder: Path, rows: int, files: int) -> None:
-    """Take made-up fares in; all files but the last count as learned from."""
+    """Store made-up fares, already clean; all but the last count as learned from."""
     with opened_services(load_settings(folder)) as services:
-        uploads = Repositories(services.database).uploads
         for number in range(files):
-            uploads.change({}, {"status": UploadStatus.TRAINED})
-            services.uploads.ingest(
-                fares(rows, seed=number).to_csv(index=False).encode(),
-                f"{number}.csv",
-                ColumnMapping(),
+            content = to_parquet(with_identity(fares(rows, seed=number)))
+            stored = store_file(services.objects, f"rows/{number}.parquet", content)
+            last = number == files - 1
+            upload = Upload(
+                id=str(number),
+                name=f"{number}.csv",
                 owner="benchmark",
+                raw=stored,
+                mapping=ColumnMapping(),
+                status=UploadStatus.PENDING if last else UploadStatus.TRAINED,
+                uploaded_at=services.clock(),
+                rows_total=rows,
+                rows_kept=rows,
+                cleaned=stored,
             )
+            Repositories(services.database).uploads.add(upload)
 
 
 @main.command()
@@ -147,15 +158,16 @@ def fares(rows: int, seed: int) -> pd.DataFrame:
     season = 1 + 0.3 * np.sin(2 * np.pi * day / 365)
     return pd.DataFrame(
         {
-            "date": np.datetime64("2024-01-01") + day.astype("timedelta64[D]"),
+            "sheet_row": np.arange(2, rows + 2),
+            "date": np.datetime64("2024-01-01", "s") + day.astype("timedelta64[D]"),
             "start_city": NAMES[start],
             "end_city": NAMES[end],
             "airline": NAMES[airline],
-            "duration": minutes,
+            "duration_minutes": minutes.astype(float),
             "price": (level * season * random.lognormal(0, 0.1, rows)).round(2),
-            "stops": stops,
+            "stops": stops.astype(float),
             "cabin": np.array(["Econômica", "Executiva"])[cabin],
-            "hour": hour,
+            "hour": hour.astype(float),
         }
     )
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tripadvance_core import formats
 from tripadvance_core.errors import TripAdvanceError
-from tripadvance_core.messages import sentence
+from tripadvance_core.messages import catalogue, sentence
 from tripadvance_core.settings import Settings
 
 
@@ -74,9 +74,16 @@ class Console:
 
 
 def explain(error: TripAdvanceError, console: Console) -> str:
-    """Say an error in the user's language, its moments in the user's time zone."""
+    """Say an error in the user's language, its moments in the user's time zone.
+
+    Where an option of the command answers what a file leaves open, it is named.
+    """
     details = {
         name: console.moment(value) if isinstance(value, datetime) else value
         for name, value in error.details.items()
     }
-    return console.sentence(error.code, **details)
+    said = console.sentence(error.code, **details)
+    option = f"OPTION_{error.code}"
+    if option in catalogue(console.language):
+        return f"{said} {console.sentence(option)}"
+    return said

@@ -11,7 +11,6 @@ from tripadvance_core.errors import Conflict, Refused
 from tripadvance_core.services.uploads import FileCheck, Verdict
 from tripadvance_core.tabular.jobs import CleanFares
 from tripadvance_core.tabular.notes import RefusedRow
-from tripadvance_core.tabular.texts import fold
 
 SHOWN_REFUSALS = 20
 
@@ -183,13 +182,9 @@ def _print_verdict(console: Console, path: Path, check: FileCheck) -> None:
 
 
 def _print_folded(console: Console, fares: CleanFares) -> None:
-    """Tell which spellings became one name; another case or accent is not worth it."""
-    spellings: dict[str, set[str]] = {}
-    for name in fares.folded:
-        if fold(name.spelled) != fold(name.canonical):
-            spellings.setdefault(name.canonical, set()).add(name.spelled)
-    for canonical, spelled in sorted(spellings.items()):
-        console.say("NAMES_FOLDED", spelled=", ".join(sorted(spelled)), name=canonical)
+    """Tell which spellings became one name."""
+    for name, ways in fares.respelled().items():
+        console.say("NAMES_FOLDED", spelled=", ".join(ways), name=name)
 
 
 def _evidence(found: Evidence, console: Console) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """The commands on models: models, card, promote, rollback, history."""
 
-from datetime import datetime
 from typing import Any
 
 from deployments.console import Console
 from tripadvance_core import formats
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.domain.entities import MasterPointer, ModelVersion, Promotion
-from tripadvance_core.errors import NotFound, Refused
-from tripadvance_core.services.registry import NIGHT
+from tripadvance_core.domain.entities import MasterPointer, ModelVersion
+from tripadvance_core.domain.times import read_moment
+from tripadvance_core.errors import NotFound
+from tripadvance_core.services.registry import reason_of
 
 _HEADER = (
     "COLUMN_MODEL",
@@ -70,7 +70,7 @@ def list_history(services: Services, console: Console) -> None:
                     console.moment(switch.at),
                     f"v{numbers[switch.model_id]}",
                     switch.by,
-                    _reason(switch, console),
+                    reason_of(switch, console.language),
                 )
                 for switch in switches
             ],
@@ -80,7 +80,7 @@ def list_history(services: Services, console: Console) -> None:
 
 def show_master_at(services: Services, console: Console, text: str) -> None:
     """Print which model was MASTER at a moment, in the window's time zone."""
-    moment = _moment(text, services)
+    moment = read_moment(text, services.settings.zone)
     switch = services.registry.master_at(moment)
     if switch is None:
         raise NotFound("NO_MASTER_THEN", moment=moment)
@@ -92,21 +92,6 @@ def show_master_at(services: Services, console: Console, text: str) -> None:
         model=version.id,
     )
     console.document(switch.model_dump(mode="json"))
-
-
-def _moment(text: str, services: Services) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Refused("MOMENT_UNREADABLE", text=text) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=services.settings.zone)
-
-
-def _reason(switch: Promotion, console: Console) -> str:
-    """Return what a person wrote, or what a night's code says."""
-    if switch.decision_id is None or switch.by != NIGHT:
-        return switch.reason
-    return console.sentence(switch.reason)
 
 
 def _row(version: ModelVersion, console: Console) -> list[str]:

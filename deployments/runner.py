@@ -7,6 +7,7 @@ from prefect import serve
 
 from flows.control import reap
 from flows.deployment import nightly_deployment
+from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.settings import load_settings
 
 POLL_SECONDS = 2
@@ -15,8 +16,10 @@ POLL_SECONDS = 2
 def main() -> None:
     """Mend what a dead runner left, then serve until stopped; one run at a time."""
     reap()
+    with opened_services(load_settings()) as services:
+        settings = services.night_settings.current()
     serve(
-        nightly_deployment(load_settings()),
+        nightly_deployment(settings),
         pause_on_shutdown=False,  # a stop for the day must not cancel the night
         print_starting_message=False,
         limit=1,

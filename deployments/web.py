@@ -5,9 +5,11 @@ import sys
 
 import uvicorn
 
+from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.settings import Settings, load_settings
+from ui.files import gradio_folder
 
 GRACE_SECONDS = 2
 """How long unfinished requests may go on after SIGTERM."""
@@ -23,11 +25,12 @@ def main() -> None:
 
 def _serve(settings: Settings) -> None:
     _prepare_gradio(settings)
+    _prepare_prefect(settings)
     from ui.app import create_app  # after its environment is set
 
     with opened_services(settings) as services:
         uvicorn.run(
-            create_app(services),
+            create_app(services, PrefectScheduler()),
             host=settings.host,
             port=settings.web_port,
             log_level="warning",
@@ -39,10 +42,20 @@ def _serve(settings: Settings) -> None:
 def _prepare_gradio(settings: Settings) -> None:
     """Keep Gradio's files in the data folder, and Gradio from calling anybody."""
     os.environ |= {
-        "GRADIO_TEMP_DIR": str(settings.data_dir / "gradio"),
+        "GRADIO_TEMP_DIR": str(gradio_folder(settings)),
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_OFFLINE": "1",
     }
+
+
+def _prepare_prefect(settings: Settings) -> None:
+    """Say where Prefect is, unless whoever starts us has, as ``up`` does."""
+    for name, value in {
+        "PREFECT_API_URL": f"{settings.prefect_url}/api",
+        "PREFECT_HOME": str(settings.data_dir.absolute() / "prefect"),
+        "DO_NOT_TRACK": "1",
+    }.items():
+        os.environ.setdefault(name, value)
 
 
 if __name__ == "__main__":

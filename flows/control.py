@@ -6,11 +6,14 @@ from uuid import UUID
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.states import Crashed, Scheduled
 
 from flows.names import DEPLOYMENT, FLOW, TAG
+from tripadvance_core.services.scheduler import Schedule
 
 MAX_STARTS = 3
 _ALIVE = ["RUNNING", "PENDING", "CANCELLING"]
@@ -24,6 +27,31 @@ def submit(parameters: dict[str, Any], tags: Iterable[str] = ("manual",)) -> UUI
             deployment.id, parameters=parameters, tags=[TAG, *tags]
         )
     return run.id
+
+
+def schedule() -> Schedule | None:
+    """Return when the nightly deployment starts, None where no cron says it."""
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(f"{FLOW}/{DEPLOYMENT}")
+    for nightly in deployment.schedules:
+        cron = nightly.schedule
+        if isinstance(cron, CronSchedule) and nightly.active:
+            return Schedule(cron.cron, cron.timezone or "UTC")
+    return None
+
+
+def follow(wanted: Schedule) -> None:
+    """Put the nightly deployment on another schedule; what it had planned is dropped."""
+    cron = CronSchedule(cron=wanted.cron, timezone=wanted.time_zone)
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(f"{FLOW}/{DEPLOYMENT}")
+        if deployment.schedules:
+            client.update_deployment_schedule(
+                deployment.id, deployment.schedules[0].id, active=True, schedule=cron
+            )
+        else:
+            nightly = DeploymentScheduleCreate(schedule=cron, slug=DEPLOYMENT)
+            client.create_deployment_schedules(deployment.id, [nightly])
 
 
 def submit_next(chain: str, number: int, parameters: dict[str, Any]) -> UUID | None:

@@ -12,7 +12,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.names import DEPLOYMENT, TAG
 from flows.training import nightly_training
-from tripadvance_core.settings import Settings
+from tripadvance_core.domain.night_settings import NightSettings
 
 # The next partition's run must wait for this one to end, not be cancelled.
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
@@ -20,8 +20,8 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(
 )
 
 
-def nightly_deployment(settings: Settings) -> RunnerDeployment:
-    """Return the deployment on the settings' cron and time zone."""
+def nightly_deployment(settings: NightSettings) -> RunnerDeployment:
+    """Return the deployment on the cron and time zone that the nights follow."""
     deployment = nightly_training.to_deployment(
         name=DEPLOYMENT,
         schedule=Cron(settings.cron, timezone=settings.time_zone, slug=DEPLOYMENT),

@@ -1,6 +1,7 @@
 """The night as a Prefect flow: one partition a run, then the next one is submitted."""
 
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from prefect import State, flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
@@ -15,12 +16,15 @@ from tripadvance_core.domain.times import utc_now
 from tripadvance_core.services.claims import PartitionRequest
 from tripadvance_core.services.night import NightOrder, NightResult
 from tripadvance_core.services.report import NightReport
-from tripadvance_core.settings import load_settings
 
 
 def _run_name() -> str:
-    day = utc_now().astimezone(load_settings().zone).date()
-    return f"{day} · partition {runtime.flow_run.parameters['partition_number']}"
+    parameters = runtime.flow_run.parameters
+    if parameters["experiment"]:
+        return f"{parameters['experiment']}"
+    zone = ZoneInfo(services().night_settings.current().time_zone)
+    day = utc_now().astimezone(zone).date()
+    return f"{day} · partition {parameters['partition_number']}"
 
 
 @flow(name=FLOW, flow_run_name=_run_name)
@@ -29,6 +33,7 @@ def nightly_training(
     min_partition_bytes: Annotated[int | None, Field(ge=1)] = None,
     max_partitions: Annotated[int | None, Field(ge=1, le=1000)] = None,
     rebuild_reason: str | None = None,
+    experiment: str | None = None,
     partition_number: Annotated[int, Field(ge=1)] = 1,
     chain: str | None = None,
 ) -> State[Any]:
@@ -47,6 +52,8 @@ def nightly_training(
             Empty: as in the settings.
         rebuild_reason: Why MASTER is to be trained anew without the files that were
             withdrawn since. Empty: train the next partition.
+        experiment: Id of an experiment that was ordered in the web app, to be trained
+            now and alone. Empty: train the next partition.
         partition_number: Position in the chain. Leave 1.
         chain: Name of the chain. Leave empty.
     """
@@ -58,6 +65,7 @@ def nightly_training(
             ignore_window=ignore_window,
             scheduled_for=runtime.flow_run.scheduled_start_time,
             rebuild=_rebuild(rebuild_reason, this_run),
+            experiment=experiment,
             request=PartitionRequest(min_partition_bytes, flow_run_id=this_run),
         ),
         PrefectSteps(),
@@ -95,7 +103,11 @@ def _still_to_rebuild(reason: str | None, result: NightResult) -> str | None:
 def _publish(result: NightResult) -> NightReport:
     settings = services().settings
     report = NightReport(result, settings.language)
-    link = f"{settings.web_url}/#v{result.model.number}" if result.model else None
+    link = (
+        f"{settings.web_url}/models?model=v{result.model.number}"
+        if result.model
+        else None
+    )
     get_run_logger().info(report.headline)
     create_markdown_artifact(
         report.markdown(link), key="night-report", description=report.headline

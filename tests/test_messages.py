@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[1]
 LOCALES = PROJECT / "tripadvance_core" / "locales"
 PACKAGES = ("tripadvance_core", "flows", "ui", "deployments")
 CODE = re.compile(r"[A-Z]+(_[A-Z0-9]+)+")
-CODE_IN_TEMPLATE = re.compile(r"""say\(["']([A-Z0-9_]+)["']""")
+CODE_IN_TEMPLATE = re.compile(r"""say\(["']([A-Z0-9_]+)["'](?! ~)""")
 BEGINNING_OF_CODES = re.compile(r"""["']([A-Z_]+_)["'{]""")
 # Written like codes, but the names of environment variables.
 VARIABLES = re.compile(

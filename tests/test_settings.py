@@ -136,4 +136,6 @@ def test_readme_tells_of_every_setting_and_its_default(readme: str) -> None:
 def written(default: object) -> str:
     if default is None:
         return "–"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     return f"`{default:%H:%M}`" if isinstance(default, time) else f"`{default}`"

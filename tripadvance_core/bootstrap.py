@@ -7,15 +7,25 @@ from dataclasses import dataclass
 from tripadvance_core.domain.times import Clock, utc_now
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
+from tripadvance_core.services.administration import Administration
+from tripadvance_core.services.audit import AuditLog
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
+from tripadvance_core.services.experiments import Experiments
+from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
+from tripadvance_core.services.mail import Mailer
+from tripadvance_core.services.metrics import ModelMetrics
 from tripadvance_core.services.night import Night
+from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.overview import OverviewService
+from tripadvance_core.services.own_account import OwnAccount
 from tripadvance_core.services.panels import Panels
+from tripadvance_core.services.past_fares import PastFareSamples
 from tripadvance_core.services.prediction import PredictionService
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.runs import Runs
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.services.uploads import UploadService
 from tripadvance_core.settings import Settings
@@ -33,14 +43,23 @@ class Services:
     clock: Clock
     installation: Installation
     accounts: AccountService
+    own_account: OwnAccount
+    administration: Administration
+    audit: AuditLog
+    mailer: Mailer
     overview: OverviewService
     uploads: UploadService
+    explorer: Explorer
     claims: Claims
     training: TrainingService
     registry: Registry
     promoter: Promoter
     cards: Cards
+    metrics: ModelMetrics
     night: Night
+    night_settings: NightSettingsService
+    experiments: Experiments
+    runs: Runs
     prediction: PredictionService
 
 
@@ -59,11 +78,14 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     installation.setup()
     registry = Registry(database, objects, clock, settings.secret)
     registry.repair()
-    claims = Claims(settings, database, clock)
+    night_settings = NightSettingsService(settings, database, clock)
+    claims = Claims(settings, night_settings, database, clock)
     panels = Panels(settings, database, objects, clock)
-    promoter = Promoter(settings, database, objects, registry, panels, clock)
+    promoter = Promoter(
+        settings, night_settings, database, objects, registry, panels, clock
+    )
     training = TrainingService(
-        settings, database, objects, registry, panels, promoter, clock
+        settings, night_settings, database, objects, registry, panels, promoter, clock
     )
     return Services(
         settings=settings,
@@ -71,16 +93,29 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         objects=objects,
         clock=clock,
         installation=installation,
-        accounts=AccountService(database, clock),
-        overview=OverviewService(settings, database, clock),
+        accounts=AccountService(settings, database, clock),
+        own_account=OwnAccount(database, clock),
+        administration=Administration(database, clock),
+        audit=AuditLog(database, clock),
+        mailer=Mailer(settings),
+        overview=OverviewService(night_settings, claims, database, clock),
         uploads=UploadService(settings, database, objects, clock),
+        explorer=Explorer(database, objects),
         claims=claims,
         training=training,
         registry=registry,
         promoter=promoter,
         cards=Cards(registry, objects),
-        night=Night(settings, database, claims, training, registry, clock),
-        prediction=PredictionService(settings, registry, clock),
+        metrics=ModelMetrics(registry, objects, promoter),
+        night=Night(
+            settings, night_settings, database, claims, training, registry, clock
+        ),
+        night_settings=night_settings,
+        experiments=Experiments(night_settings, database, clock),
+        runs=Runs(database, claims),
+        prediction=PredictionService(
+            settings, registry, PastFareSamples(database, objects), clock
+        ),
     )
 
 

@@ -10,6 +10,7 @@ TripAdvanceError
 │   └── LeaseLost          the lease ended while the work went on
 ├── WindowClosed       the allowed window ended; the work goes back to the queue
 ├── Corrupted          stored bytes are not what was stored
+├── SchedulerDown      what starts the runs does not answer; nothing was started
 └── Unavailable        a database, an object store or a port does not answer
 """
 
@@ -80,3 +81,7 @@ class Corrupted(TripAdvanceError):
 
 class Unavailable(TripAdvanceError):
     """A database, an object store, a folder or a port cannot be used now."""
+
+
+class SchedulerDown(TripAdvanceError):
+    """What starts the runs does not answer; nothing was started or changed there."""

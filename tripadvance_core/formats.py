@@ -5,7 +5,13 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import (
+    NumberFormatError,
+    format_currency,
+    format_decimal,
+    format_percent,
+    parse_decimal,
+)
 
 from tripadvance_core.messages import Language
 
@@ -39,6 +45,30 @@ def figure(value: float, language: Language) -> str:
     return format_decimal(value, pattern, _LOCALES[language])
 
 
+def exact(value: float, language: Language) -> str:
+    """Write a number with all of its decimals, as a person may change it in a form.
+
+    >>> exact(0.15, "pt-BR"), exact(10_000, "pt-BR")
+    ('0,15', '10.000')
+    """
+    return format_decimal(value, "#,##0.##########", _LOCALES[language])
+
+
+def read_number(text: str, language: Language) -> float | None:
+    """Read a finite number that a person wrote, or return None if it is none.
+
+    >>> read_number("0,15", "pt-BR"), read_number("10.000", "pt-BR")
+    (0.15, 10000)
+    """
+    try:
+        number = parse_decimal(text.strip(), _LOCALES[language], strict=True)
+    except NumberFormatError:
+        return None
+    if not number.is_finite():
+        return None
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
 def percent(share: float, language: Language, decimals: int = 1) -> str:
     """Write a share, of which 1 is the whole, as a percentage.
 
@@ -68,6 +98,45 @@ def date(day: dt.date, language: Language) -> str:
     '25/03/2026'
     """
     return format_date(day, _DATE[language], _LOCALES[language])
+
+
+def month(day: dt.date, language: Language) -> str:
+    """Write the month of a day.
+
+    >>> month(dt.date(2026, 3, 25), "pt-BR")
+    'mar. 2026'
+    """
+    return format_date(day, "MMM yyyy", _LOCALES[language])
+
+
+def weekday(day: dt.date, language: Language) -> str:
+    """Write the weekday of a day, shortened.
+
+    >>> weekday(dt.date(2026, 3, 25), "pt-BR")
+    'qua.'
+    """
+    return format_date(day, "ccc", _LOCALES[language])
+
+
+def weekdays(language: Language) -> list[tuple[str, str]]:
+    """Return the weekdays, shortened and in full, from that which begins a week.
+
+    >>> weekdays("pt-BR")[0]
+    ('dom.', 'domingo')
+    """
+    names = _LOCALES[language].days["stand-alone"]
+    first = _LOCALES[language].first_week_day
+    order = [(first + number) % 7 for number in range(7)]
+    return [(names["abbreviated"][day], names["wide"][day]) for day in order]
+
+
+def days_into_week(day: dt.date, language: Language) -> int:
+    """Return how many days of its week lie before a day.
+
+    >>> days_into_week(dt.date(2026, 3, 25), "pt-BR")
+    3
+    """
+    return (day.weekday() - _LOCALES[language].first_week_day) % 7
 
 
 def datetime(moment: dt.datetime, zone: ZoneInfo, language: Language) -> str:

@@ -5,6 +5,7 @@ the file ``tripadvance.toml`` in the data folder, the default below.
 """
 
 import os
+import re
 import tomllib
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -16,6 +17,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    BeforeValidator,
     Field,
     SecretStr,
     StringConstraints,
@@ -60,7 +62,24 @@ def _cron_expression(text: str) -> str:
     return text
 
 
+def _time_of_day(value: object) -> object:
+    """Read hours and minutes only: pydantic takes ``6`` for six seconds."""
+    if isinstance(value, str) and not _TIME_OF_DAY.fullmatch(value):
+        raise ValueError(f"not a time of day: {value}")
+    return f"{value:0>5}" if isinstance(value, str) else value
+
+
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?")
+
 Device = Literal["cpu", "cuda"]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+PromotionMetric = Literal["MAPE", "MAE", "RMSE"]
+MinPartitionBytes = Annotated[int, Field(ge=1, le=10**15)]
+WaitDays = Annotated[float, Field(ge=0, le=3_650)]
+MinGain = Annotated[float, Field(ge=0, lt=1)]
+BoostingRounds = Annotated[int, Field(ge=1, le=10_000)]
+MaxLeaves = Annotated[int, Field(ge=2, le=65_536)]
+HistoryRows = Annotated[int, Field(ge=1_000, le=10**12)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Cron = Annotated[str, AfterValidator(_cron_expression)]
@@ -80,11 +99,11 @@ class Settings(BaseSettings):
 
     # The night
     time_zone: TimeZoneName = "America/Sao_Paulo"
-    window_start: time = time(0, 0)
-    window_end: time = time(6, 0)
+    window_start: TimeOfDay = time(0, 0)
+    window_end: TimeOfDay = time(6, 0)
     cron: Cron = "0 0 * * *"
-    min_partition_bytes: int = Field(default=10_000, ge=1)
-    max_wait_days: float = Field(default=3, ge=0)
+    min_partition_bytes: MinPartitionBytes = 10_000
+    max_wait_days: WaitDays = 3
     settle_minutes: float = Field(default=0, ge=0)
     max_partitions: int = Field(default=200, ge=1)
     max_attempts: int = Field(default=3, ge=1)
@@ -97,15 +116,15 @@ class Settings(BaseSettings):
     seed: int = 7
     threads: int = Field(default_factory=spare_cores, ge=1)
     device: Device = "cpu"
-    history_rows: int = Field(default=10_000_000, ge=1_000)
-    boosting_rounds: int = Field(default=240, ge=1, le=10_000)
+    history_rows: HistoryRows = 10_000_000
+    boosting_rounds: BoostingRounds = 240
     learning_rate: Share = 0.15
-    max_leaves: int = Field(default=1_500, ge=2, le=65_536)
+    max_leaves: MaxLeaves = 1_500
     tuning_minutes: float = Field(default=0, ge=0)
 
     # Promotion
-    min_gain: float = Field(default=0.01, ge=0, lt=1)
-    promotion_metric: Literal["MAPE", "MAE", "RMSE"] = "MAPE"
+    min_gain: MinGain = 0.01
+    promotion_metric: PromotionMetric = "MAPE"
     promotion_confidence: float = Field(default=0.995, gt=0.5, le=0.9975)
     promotion_looks: int = Field(default=5, ge=1, le=10)
     min_groups: int = Field(default=20, ge=2)
@@ -126,6 +145,17 @@ class Settings(BaseSettings):
     s3_prefix: str = "tripadvance"
     s3_endpoint_url: str | None = None
 
+    # Who may come in
+    registration: Literal["invite", "open"] = "invite"
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_sender: str | None = None
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
+    mcp: bool = False
+
     # The servers
     host: str = "127.0.0.1"
     web_port: int = Field(default=7860, ge=1, le=65_535)
@@ -140,6 +170,16 @@ class Settings(BaseSettings):
     def web_url(self) -> str:
         """Where the web app answers."""
         return f"http://{self.host}:{self.web_port}"
+
+    @property
+    def address_for_people(self) -> str:
+        """Where people reach the web app, as e-mails name it."""
+        return self.public_url or self.web_url
+
+    @property
+    def mail_sender(self) -> str:
+        """Who e-mails are from."""
+        return self.smtp_sender or self.smtp_user or f"tripadvance@{self.host}"
 
     @property
     def prefect_url(self) -> str:

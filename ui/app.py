@@ -1,5 +1,7 @@
 """The web app: Gradio's pages in a FastAPI application, behind the gate."""
 
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
@@ -10,58 +12,188 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.errors import Refused, TripAdvanceError
-from ui.document import DocumentHead
-from ui.pages import first_admin, home, login
+from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
+from tripadvance_core.services.scheduler import Scheduler
+from ui.answers import answer_to_error
+from ui.api import CallErrors, add_api
+from ui.desk import Desk
+from ui.document import OwnDocument
+from ui.files import Owners, gradio_folder, sweeping
+from ui.headers import PUBLIC_FOLDER
+from ui.labels import labels
+from ui.pages import (
+    account,
+    audit,
+    data,
+    file,
+    files,
+    first_admin,
+    home,
+    login,
+    metrics,
+    models,
+    night,
+    predict,
+    register,
+    reset,
+    train,
+    training,
+    upload,
+    users,
+)
+from ui.places import (
+    DATA,
+    FILE,
+    HOME,
+    METRICS,
+    MODELS,
+    NIGHT,
+    PREDICT,
+    TRAIN,
+    TRAINING,
+    UPLOAD,
+    Place,
+)
 from ui.rendering import chosen_language
-from ui.security import HOME_PAGE, PAGES, PUBLIC_FOLDER, Gate, answer_to_error
+from ui.security import Gate
 from ui.theme import theme
 
+MAX_FILE = "200mb"
 _STATIC = Path(__file__).parent / "static"
+_BUILDERS: dict[Place, Callable[[Desk], None]] = {
+    HOME: home.build,
+    PREDICT: predict.build,
+    DATA: data.build,
+    UPLOAD: upload.build,
+    FILE: file.build,
+    TRAINING: training.build,
+    TRAIN: train.build,
+    NIGHT: night.build,
+    METRICS: metrics.build,
+    MODELS: models.build,
+}
+_WITH_ROUTES = (
+    login,
+    first_admin,
+    register,
+    reset,
+    account,
+    users,
+    audit,
+    files,
+    models,
+)
+_AT_ONCE = 8
+_QUEUED = 1_000
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     """Return the application; the caller runs it with one worker.
 
     Gradio keeps its queue in the process, so two workers would not find each other's
     events.
     """
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    folder = gradio_folder(services.settings)
+    owners = Owners(folder)
+    pages = _pages(services, scheduler)
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=sweeping(folder, owners),
+    )
     _answer_errors(app, services)
-    _add_middleware(app, services)
+    _add_middleware(app, services, owners, pages)
 
     @app.get("/healthz")
     def health() -> dict[str, bool]:
         return {"ok": True}
 
-    app.include_router(login.routes(services))
-    app.include_router(first_admin.routes(services))
+    for page in _WITH_ROUTES:
+        app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
         app,
-        home.build(services),
-        HOME_PAGE,
+        pages,
+        HOME.path,
         auth_dependency=lambda request: request.state.user.email,
+        max_file_size=MAX_FILE,
         theme=theme(),
+        i18n=labels(),
         footer_links=[],
         run_history=False,
         show_error=False,
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
-        mcp_server=False,
+        mcp_server=_is_mcp_asked(services),
     )
     return app
 
 
-def _add_middleware(app: FastAPI, services: Services) -> None:
+def _is_mcp_asked(services: Services) -> bool:
+    """Tell whether to answer MCP too.
+
+    Raises
+    ------
+    Unavailable
+        ``MCP_MISSING`` where what it needs is not installed.
+    """
+    if services.settings.mcp and find_spec("mcp") is None:
+        raise Unavailable("MCP_MISSING")
+    return services.settings.mcp
+
+
+def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
+    """Return all pages of Gradio's; each has an address and loads only its own."""
+    pages = gr.Blocks(title="TripAdvance", analytics_enabled=False)
+    desk = Desk(services, scheduler, pages)
+    with pages:
+        _BUILDERS[HOME](desk)
+        add_api(services)
+    for place, build in _BUILDERS.items():
+        if place is not HOME:
+            with pages.route(place.title, place.path, show_in_navbar=False):
+                build(desk)
+    pages.queue(default_concurrency_limit=_AT_ONCE, max_size=_QUEUED)
+    return pages
+
+
+def _add_middleware(
+    app: FastAPI, services: Services, owners: Owners, pages: gr.Blocks
+) -> None:
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
     app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(CallErrors, default_language=services.settings.language)
     app.add_middleware(
-        DocumentHead, pages=PAGES, default_language=services.settings.language
+        OwnDocument,
+        default_language=services.settings.language,
+        zone=services.settings.zone,
     )
-    app.add_middleware(Gate, services=services)
+    app.add_middleware(
+        Gate,
+        services=services,
+        owners=owners,
+        timers=_timers(pages),
+        calls=_calls(pages),
+    )
+
+
+def _timers(pages: gr.Blocks) -> frozenset[int]:
+    """Return the ids of the components that act without anybody's doing."""
+    return frozenset(
+        number for number, part in pages.blocks.items() if isinstance(part, gr.Timer)
+    )
+
+
+def _calls(pages: gr.Blocks) -> frozenset[str]:
+    """Return the names of what programs may call."""
+    return frozenset(
+        str(handler.api_name)
+        for handler in pages.fns.values()
+        if handler.api_visibility == "public"
+    )
 
 
 def _answer_errors(app: FastAPI, services: Services) -> None:

@@ -1,15 +1,21 @@
-"""Our own lines in the head of Gradio's document.
+"""Our own lines in Gradio's document: what its head lacks, and the bar at the top.
 
 Gradio adds its ``head=`` from JavaScript, after it has chosen the language by the
-browser's; the language and the style must be there before.
+browser's; the language and the style must be there before. The bar is there before
+Gradio has started, and is the same as on the pages that are not Gradio's.
 """
 
-from starlette.datastructures import Headers, MutableHeaders
+import re
+from zoneinfo import ZoneInfo
+
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tripadvance_core.messages import Language
-from ui.rendering import chosen_language
+from ui.bodies import uncompressed
+from ui.places import BAR, place_at
+from ui.rendering import Words, chosen_language, render
 
 _HEAD = (
     b"<head>"
@@ -17,35 +23,41 @@ _HEAD = (
     b'<link rel="icon" href="/public/icon.svg">'
     b'<link rel="stylesheet" href="/public/app.css">'
 )
+_BODY = re.compile(rb"<body[^>]*>")
+# With it, links such as ?page=2 and #content would lead to the start page.
+_BASE = re.compile(rb"<base [^>]*>")
 
 
-class DocumentHead:
+class OwnDocument:
     """Rewrites the document of the pages that Gradio serves."""
 
     def __init__(
-        self, app: ASGIApp, pages: frozenset[str], default_language: Language
+        self, app: ASGIApp, default_language: Language, zone: ZoneInfo
     ) -> None:
         self._app = app
-        self._pages = pages
         self._default_language = default_language
+        self._zone = zone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request as an ASGI application."""
-        if scope["type"] != "http" or scope["path"] not in self._pages:
+        place = place_at(scope["path"]) if scope["type"] == "http" else None
+        if place is None:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
         language = chosen_language(request.cookies, self._default_language)
-        await self._app(_uncompressed(scope), receive, _rewriting(send, language))
+        words = Words(language, self._zone)
+        bar = render(
+            "header.html",
+            words,
+            user=request.state.user,
+            menu=BAR,
+            here=place.marked,
+        )
+        await self._app(uncompressed(scope), receive, _rewriting(send, language, bar))
 
 
-def _uncompressed(scope: Scope) -> Scope:
-    headers = MutableHeaders(raw=list(Headers(scope=scope).raw))
-    del headers["accept-encoding"]
-    return {**scope, "headers": headers.raw}
-
-
-def _rewriting(send: Send, language: Language) -> Send:
+def _rewriting(send: Send, language: Language, bar: str) -> Send:
     held: list[Message] = []
 
     async def send_rewritten(message: Message) -> None:
@@ -53,7 +65,8 @@ def _rewriting(send: Send, language: Language) -> Send:
         if message["type"] == "http.response.start" or message.get("more_body"):
             return
         start, *parts = held
-        body = _rewritten(b"".join(part.get("body", b"") for part in parts), language)
+        document = b"".join(part.get("body", b"") for part in parts)
+        body = _rewritten(document, language, bar)
         MutableHeaders(scope=start)["content-length"] = str(len(body))
         await send(start)
         await send({"type": "http.response.body", "body": body})
@@ -61,6 +74,7 @@ def _rewriting(send: Send, language: Language) -> Send:
     return send_rewritten
 
 
-def _rewritten(document: bytes, language: Language) -> bytes:
+def _rewritten(document: bytes, language: Language, bar: str) -> bytes:
     named = document.replace(b'lang="en"', f'lang="{language}"'.encode(), 1)
-    return named.replace(b"<head>", _HEAD, 1)
+    headed = _BASE.sub(b"", named, count=1).replace(b"<head>", _HEAD, 1)
+    return _BODY.sub(lambda tag: tag[0] + bar.encode(), headed, count=1)

@@ -2,170 +2,230 @@
 
 Gradio leaves many of its routes open, whatever its own login says (its configuration,
 other users' files, its queue). So the gate stands before the whole application and
-lets through only what the pages here need.
+lets through only what the pages here need, and each of that to whom it belongs.
 """
 
-import logging
 import re
+from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, RedirectResponse, Response
-from starlette.datastructures import MutableHeaders
+from fastapi.responses import RedirectResponse, Response
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from tripadvance_core.bootstrap import Services
+from tripadvance_core.domain.users import User
 from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
-from tripadvance_core.messages import Language, sentence
-from tripadvance_core.services.accounts import ABSOLUTE_LIMIT, User
+from tripadvance_core.services.api_tokens import Scope as TokenScope
+from ui.answers import SESSION_COOKIE, answer_to_error, answer_to_upload_error
+from ui.files import Owners
+from ui.headers import PUBLIC_FOLDER, with_headers
+from ui.passage import Passage
+from ui.places import (
+    FIRST_ADMIN_PAGE,
+    FORGOT_PAGE,
+    LOGIN_PAGE,
+    REGISTER_PAGE,
+    RESET_PAGE,
+    place_over,
+)
 from ui.rendering import chosen_language
-
-_LOG = logging.getLogger(__name__)
-
-SESSION_COOKIE = "tripadvance_session"
-MAX_BODY_BYTES = 64 * 1024
-
-LOGIN_PAGE = "/login/"
-FIRST_ADMIN_PAGE = "/first-admin/"
-HOME_PAGE = "/"
-PUBLIC_FOLDER = "/public/"
 
 # By method as well, for Gradio has a login of its own under the same path.
 _OPEN = {
     ("GET", LOGIN_PAGE),
     ("GET", FIRST_ADMIN_PAGE),
+    ("GET", REGISTER_PAGE),
+    ("GET", FORGOT_PAGE),
+    ("GET", RESET_PAGE),
     ("GET", "/healthz"),
     ("POST", "/auth/login"),
     ("POST", "/auth/logout"),
     ("POST", "/auth/first-admin"),
+    ("POST", "/auth/register"),
+    ("POST", "/auth/forgot"),
+    ("POST", "/auth/reset"),
 }
-PAGES = frozenset({HOME_PAGE})
-# All that Gradio's front end asks for on these pages; no uploads, no files.
-_SIGNED_IN_PATHS = re.compile(
-    r"/theme\.css|/(assets|static)/.+|/gradio_api/queue/(join|data)"
+# All that Gradio's front end asks for on these pages.
+_LOOKS = re.compile(r"/theme\.css|/(assets|static)/.+")
+_FILE = re.compile(r"/gradio_api/file=(?P<path>.+)", re.DOTALL)
+_UPLOAD = "/gradio_api/upload"
+_EVENT = re.compile(r"/gradio_api/(queue/join|cancel|reset)")
+_STREAM = re.compile(
+    r"/gradio_api/(queue/data|upload_progress|heartbeat/(?P<tab>[^/]+))"
 )
-_LASTING = ("/assets/", "/static/", PUBLIC_FOLDER)
+# All that programs may ask for, with a token.
+_CALL = re.compile(r"/gradio_api/(call|run)/(?P<name>\w+)")
+_ANSWER_TO_CALL = re.compile(r"/gradio_api/call/(?P<name>\w+)/\w+")
+_DESCRIPTION = re.compile(r"/gradio_api/(info|openapi\.json)")
+_MCP = re.compile(r"/gradio_api/mcp(/.*)?")
+_PREDICTIONS = "predict"
+"""How the names of calls begin that a token for predictions allows."""
 
-_POLICY_ELSEWHERE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-# Gradio's front end does not start without 'unsafe-inline' and 'unsafe-eval'.
-_POLICY_OF_GRADIO = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-    "form-action 'self'; base-uri 'self'; object-src 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-}
-
-_STATUS_OF_CODE = {"LOGIN_REFUSED": 401, "LOGIN_LOCKED": 429}
+SignedIn = Callable[[], Awaitable[bool]]
 
 
 class Gate:
-    """Lets a request through, or answers it with the reason why not."""
+    """Lets a request through, or answers it with the reason why not.
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    Parameters
+    ----------
+    owners
+        Who may have which of Gradio's files.
+    timers
+        The ids of Gradio's components that act without anybody's doing.
+    calls
+        The names of what programs may call.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        services: Services,
+        owners: Owners,
+        timers: frozenset[int],
+        calls: frozenset[str],
+    ) -> None:
         self._app = app
         self._accounts = services.accounts
-        self._default_language = services.settings.language
+        self._settings = services.settings
+        self._timers = timers
+        self._calls = calls
+        self._passage = Passage(app, owners)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request as an ASGI application."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._answer(Request(scope, receive), _with_headers(scope, send))
+            await self._answer(Request(scope, receive), with_headers(scope, send))
         else:
             await WebSocketClose()(scope, receive, send)
 
     async def _answer(self, request: Request, send: Send) -> None:
-        language = chosen_language(request.cookies, self._default_language)
         try:
-            refusal_or_body = await self._examine(request, language)
+            await self._admit(request, send)
         except ClientDisconnect:
             return
-        except Unavailable as error:
-            refusal_or_body = answer_to_error(error, language)
-        if isinstance(refusal_or_body, Response):
-            await refusal_or_body(request.scope, request.receive, send)
-        else:
-            receive = _replaying(refusal_or_body, request.receive)
-            await self._app(request.scope, receive, send)
+        except TripAdvanceError as error:
+            await self._refusal(error, request)(request.scope, request.receive, send)
 
-    async def _examine(self, request: Request, language: Language) -> Response | bytes:
-        """Return a refusal, or the body of a request that may pass."""
-        refusal = await self._refusal(request, language)
-        if refusal is not None:
-            return refusal
-        body = await _body_within_limit(request)
-        return _refused(413, "WEB_TOO_LARGE", language) if body is None else body
+    def _refusal(self, error: TripAdvanceError, request: Request) -> Response:
+        if error.code == "WEB_SIGN_IN_FIRST" and _wants_page(request):
+            return RedirectResponse(LOGIN_PAGE, status_code=303)
+        language = chosen_language(request.cookies, self._settings.language)
+        if request.scope["path"] == _UPLOAD:
+            return answer_to_upload_error(error, language)
+        return answer_to_error(error, language)
 
-    async def _refusal(self, request: Request, language: Language) -> Response | None:
+    async def _admit(self, request: Request, send: Send) -> None:
+        """Have the application answer, or raise why it must not."""
         path = request.scope["path"]  # not request.url, of which Host is a part
         if request.method not in {"GET", "HEAD", "POST"}:
-            return _refused(405, "WEB_METHOD_REFUSED", language)
+            raise Refused("WEB_METHOD_REFUSED")
+        # No page of another origin can send this header, so no Origin is asked for.
+        if (token := _token_of_program(request)) is not None:
+            await self._admit_program(request, token, send)
+            return
         if request.method == "POST" and not _is_from_here(request):
-            return _refused(403, "WEB_OTHER_ORIGIN", language)
+            raise Refused("WEB_OTHER_ORIGIN")
         if (request.method, path) in _OPEN or path.startswith(PUBLIC_FOLDER):
-            return None
+            await self._passage.form(request, send)
+            return
         user = await run_in_threadpool(self._user, request)
         if user is None:
-            if _wants_page(request):
-                return RedirectResponse(LOGIN_PAGE, status_code=303)
-            return _refused(401, "WEB_SIGN_IN_FIRST", language)
-        if path not in PAGES and not _SIGNED_IN_PATHS.fullmatch(path):
-            return _refused(404, "WEB_NOT_FOUND", language)
+            raise Refused("WEB_SIGN_IN_FIRST")
         request.state.user = user
-        return None
+        await self._admit_user(request, user, send)
 
-    def _user(self, request: Request) -> User | None:
-        # Only opening a page is activity: a page that refreshes itself, in a browser
-        # that somebody left, must not keep the session alive.
-        active = request.scope["path"] in PAGES
+    async def _admit_user(self, request: Request, user: User, send: Send) -> None:
+        path, is_post = request.scope["path"], request.method == "POST"
+        if place := place_over(path):
+            if not user.role.may(place.least):
+                raise Refused("WEB_NOT_ALLOWED")
+            await self._passage.form(request, send)
+        elif is_post and _EVENT.fullmatch(path):
+            event, body = await self._passage.look_through(request, user)
+            await run_in_threadpool(self._note_deed, request, event)
+            await self._passage.event(body, request, send)
+        elif not is_post and (stream := _STREAM.fullmatch(path)):
+            tab = stream["tab"] or request.query_params.get("session_hash")
+            signed_in = self._watching(lambda: self._user(request))
+            await self._passage.stream(tab, signed_in, request, user, send)
+        elif not is_post and _LOOKS.fullmatch(path):
+            await self._passage.form(request, send)
+        else:
+            await self._admit_to_files(request, user, send)
+
+    async def _admit_to_files(self, request: Request, user: User, send: Send) -> None:
+        path, is_post = request.scope["path"], request.method == "POST"
+        if is_post and path == _UPLOAD:
+            await self._passage.upload(request, user, send)
+        elif not is_post and (file := _FILE.fullmatch(path)):
+            await self._passage.file(file["path"], request, user, send)
+        else:
+            raise Refused("WEB_NOT_FOUND")
+
+    async def _admit_program(self, request: Request, token: str, send: Send) -> None:
+        known = await run_in_threadpool(self._accounts.user_of_program, token)
+        if known is None:
+            raise Refused("WEB_TOKEN_REFUSED")
+        user, details = known
+        request.state.user = user
+        path, is_post = request.scope["path"], request.method == "POST"
+        signed_in = self._watching(lambda: self._accounts.user_of_program(token))
+        call = (_CALL if is_post else _ANSWER_TO_CALL).fullmatch(path)
+        if call and call["name"] not in self._calls:
+            raise Refused("WEB_NOT_FOUND")
+        for_everything = details.scope is TokenScope.AS_USER
+        if call and not (for_everything or call["name"].startswith(_PREDICTIONS)):
+            raise Refused("WEB_NOT_ALLOWED")
+        is_mcp = self._settings.mcp and _MCP.fullmatch(path) is not None
+        if is_mcp and not for_everything:
+            raise Refused("WEB_NOT_ALLOWED")
+        if (is_mcp or call) and is_post:
+            event, body = await self._passage.look_through(request, user)
+            # Gradio would believe this number more than the name in the address.
+            if event.get("fn_index") is not None:
+                raise Refused("WEB_REQUEST_INVALID")
+            await self._passage.event(body, request, send)
+        elif is_mcp or call:
+            await self._passage.stream(None, signed_in, request, user, send)
+        elif not is_post and _DESCRIPTION.fullmatch(path):
+            await self._passage.form(request, send)
+        else:
+            await self._admit_to_files(request, user, send)
+
+    def _note_deed(self, request: Request, event: dict[str, Any]) -> None:
+        """Keep the session of somebody who does something from ending for idleness."""
+        trigger = event.get("trigger_id")
+        if isinstance(trigger, int) and trigger not in self._timers:
+            self._user(request, active=True)
+
+    def _watching(self, find: Callable[[], object]) -> SignedIn:
+        def is_signed_in() -> bool:
+            try:
+                return find() is not None
+            except Unavailable:
+                return False
+
+        return lambda: run_in_threadpool(is_signed_in)
+
+    def _user(self, request: Request, *, active: bool = False) -> User | None:
+        # What a page does by itself, in a browser that somebody left, must not keep
+        # the session alive.
+        active = active or place_over(request.scope["path"]) is not None
         token = request.cookies.get(SESSION_COOKIE)
         return self._accounts.user_of(token, active=active) if token else None
 
 
-def signed_in(location: str, token: str, request: Request) -> JSONResponse:
-    """Answer a sign-in: where to go, and the cookie that holds the session."""
-    answer = JSONResponse({"location": location})
-    answer.set_cookie(
-        SESSION_COOKIE,
-        token,
-        max_age=int(ABSOLUTE_LIMIT.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=request.scope["scheme"] == "https",
-    )
-    return answer
-
-
-def answer_to_error(error: TripAdvanceError, language: Language) -> JSONResponse:
-    """Answer with the sentence of an error under a fitting HTTP status.
-
-    What the sentence of ``Unavailable`` names, addresses and folders, goes to the log.
-    """
-    if isinstance(error, Unavailable):
-        _LOG.error("%s", error)
-        return _refused(503, "WEB_UNAVAILABLE", language)
-    status = _STATUS_OF_CODE.get(error.code, 422) if isinstance(error, Refused) else 500
-    return JSONResponse(
-        {"code": error.code, "message": error.sentence(language)}, status
-    )
-
-
-def _refused(status: int, code: str, language: Language) -> JSONResponse:
-    return JSONResponse({"code": code, "message": sentence(code, language)}, status)
+def _token_of_program(request: Request) -> str | None:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
 
 
 def _is_from_here(request: Request) -> bool:
@@ -180,44 +240,6 @@ def _is_from_here(request: Request) -> bool:
 
 
 def _wants_page(request: Request) -> bool:
+    path = request.scope["path"]
     by_a_person = "text/html" in request.headers.get("accept", "")
-    return request.method == "GET" and (by_a_person or request.scope["path"] in PAGES)
-
-
-async def _body_within_limit(request: Request) -> bytes | None:
-    """Read the body, or return None as soon as it proves too large."""
-    if int(request.headers.get("content-length", 0)) > MAX_BODY_BYTES:
-        return None
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return body
-
-
-def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Return a ``receive`` that gives the body first, for it was read already."""
-    unread: list[Message] = [{"type": "http.request", "body": body}]
-
-    async def replay() -> Message:
-        return unread.pop() if unread else await receive()
-
-    return replay
-
-
-def _with_headers(scope: Scope, send: Send) -> Send:
-    """Return a ``send`` that adds the security headers to every answer."""
-    path = scope["path"]
-    policy = _POLICY_OF_GRADIO if path in PAGES else _POLICY_ELSEWHERE
-
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers.update(_HEADERS)
-            headers["content-security-policy"] = policy
-            if not path.startswith(_LASTING):
-                headers["cache-control"] = "no-store"
-        await send(message)
-
-    return send_with_headers
+    return request.method == "GET" and (by_a_person or place_over(path) is not None)

@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 
+from tests.browsing import browser, open_context
+
+__all__ = ["browser", "open_context"]  # fixtures of every browser test
+
 READY_SECONDS = 240
 
 

@@ -9,6 +9,7 @@ import yaml
 from flows.deployment import nightly_deployment
 from flows.names import DEPLOYMENT, TAG
 from flows.training import nightly_training
+from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.settings import load_settings
 
 PROJECT = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def pooled() -> dict[str, Any]:
 def test_work_pools_and_the_runner_get_the_same_deployment(
     pooled: dict[str, Any],
 ) -> None:
-    served = nightly_deployment(load_settings())
+    served = nightly_deployment(NightSettings.of(load_settings()))
     (schedule,) = served.schedules
     (pooled_schedule,) = pooled["schedules"]
     assert pooled["name"] == served.name == DEPLOYMENT
@@ -42,7 +43,7 @@ def test_work_pools_and_the_runner_get_the_same_deployment(
 
 def test_schedule_follows_the_settings() -> None:
     settings = load_settings(cron="30 1 * * *", time_zone="America/Manaus")
-    (schedule,) = nightly_deployment(settings).schedules
+    (schedule,) = nightly_deployment(NightSettings.of(settings)).schedules
     assert schedule.schedule.cron == "30 1 * * *"
     assert schedule.schedule.timezone == "America/Manaus"
 

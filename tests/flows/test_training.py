@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter
 
 from flows import tasks, training
 from tripadvance_core.bootstrap import Services, build_services
-from tripadvance_core.domain.entities import ColumnMapping, UploadStatus
+from tripadvance_core.domain.entities import ColumnMapping, Experiment, UploadStatus
 from tripadvance_core.settings import load_settings
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("prefect_server")]
@@ -77,7 +77,7 @@ def test_run_with_files_promotes_and_reports(
     assert master is not None
     (report,) = [a for a in artifacts_of(state) if a.key == "night-report"]
     assert "The challenger is the new MASTER." in report.data
-    assert f"{services.settings.web_url}/#v{master.number}" in report.data
+    assert f"{services.settings.web_url}/models?model=v{master.number}" in report.data
     (card,) = [a for a in artifacts_of(state) if a.key == "model-card"]
     assert "Better than the median of the route" in card.data
     assert "fares.csv" in card.data
@@ -188,3 +188,54 @@ def test_rebuild_is_handed_on_until_it_is_done(
     master = services.registry.master()
     assert master is not None
     assert newest.upload_ids[-1] not in master.upload_ids
+
+
+def test_experiment_is_trained_at_any_hour_and_submits_nothing_more(
+    services: Services,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Starts:
+        def start_experiment(self, run_id: str) -> str:
+            return f"for {run_id}"
+
+    for seed in (1, 2):
+        ingest(services, make_fares(200, seed=seed))
+    later = datetime.now(UTC) + timedelta(hours=5)
+    monkeypatch.setattr(services.night, "_clock", lambda: later)
+    uploads = services.uploads.all()
+    run = services.experiments.start(
+        Starts(), [uploads[0].id], {"max_leaves": 2}, Experiment(by="ana")
+    )
+    state = run_flow(experiment=run.id)
+    assert state.is_completed()
+    assert submitted == []
+    done = services.training.run(run.id)
+    assert done.flow_run_id == str(state.state_details.flow_run_id)
+    assert services.registry.version("v1").experiment
+    assert {upload.status for upload in services.uploads.all()} == {
+        UploadStatus.PENDING
+    }
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(state.state_details.flow_run_id).name == run.id
+
+
+def test_stopped_training_is_a_state_of_its_own(
+    services: Services,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ingest(services, make_fares(400))
+    prepare = services.training.preprocess
+
+    def prepare_and_stop(run_id: str, token: str) -> None:
+        prepare(run_id, token)
+        services.claims.stop(run_id, by="ana")
+
+    monkeypatch.setattr(services.training, "preprocess", prepare_and_stop)
+    state = run_flow()
+    assert (state.is_completed(), state.name) == (True, "StoppedByHand")
+    assert submitted == []
+    assert [u.status for u in services.uploads.all()] == [UploadStatus.PENDING]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.stored import stored, stored_whole
+from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import (
     ModelCard,
     RouteMedians,
@@ -15,6 +16,8 @@ from tripadvance_core.learning.evaluation import (
     original_baseline,
 )
 from tripadvance_core.learning.model import FareModel, Prices
+from tripadvance_core.learning.training import fit
+from tripadvance_core.tabular.identity import reserved_rows
 
 
 def trips(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -165,3 +168,33 @@ def test_ranges_are_judged_by_rows_that_did_not_make_them(
     same = first.low == moved.low
     assert same[::2].all()
     assert not same[1::2].any()
+
+
+def test_card_tells_the_effect_of_the_day_on_one_weekday(
+    model: FareModel, training: pd.DataFrame, holdout: pd.DataFrame
+) -> None:
+    (effect,) = card_of(model, training, holdout).effects
+    assert effect.varied == "date"
+    assert {day.weekday() for day in effect.values} == {
+        training["date"].max().weekday()
+    }
+    assert len(effect.values) == len(effect.mean_price) == 27
+    assert effect.values[-1] == training["date"].max().date()
+
+
+def test_card_tells_the_effect_of_days_before_the_flight_that_were_seen(
+    make_frame: Callable[..., pd.DataFrame], parameters: TrainingParameters
+) -> None:
+    frame = make_frame(1_500)
+    lead = np.arange(len(frame)) % 40
+    frame["quote_date"] = frame["date"] - pd.to_timedelta(lead, unit="D")
+    frame["price"] *= 2 - lead / 40
+    reserved = reserved_rows(frame)
+    training, holdout = frame[~reserved], frame[reserved]
+    model = fit(
+        stored(training), parameters, stop_at=lambda: False, on_round=lambda *_: None
+    )
+    _, effect = card_of(model, training, holdout).effects
+    assert effect.varied == "lead_days"
+    assert effect.values == (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
+    assert effect.mean_price[0] > 1.3 * effect.mean_price[-1]

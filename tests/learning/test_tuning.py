@@ -11,7 +11,7 @@ from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.trial import MIN_ROWS
 from tripadvance_core.learning.tuning import Tuned, tune
 
-ROUNDS = 150
+ROUNDS = 500
 
 
 def ticking() -> Callable[[], float]:
@@ -53,7 +53,7 @@ def test_next_search_starts_from_what_was_found(
     training: pd.DataFrame, parameters: TrainingParameters, tuned: Tuned
 ) -> None:
     """With time for the settings and one more try, that try is the former find."""
-    for seconds in range(30, ROUNDS, 10):
+    for seconds in range(100, ROUNDS, 50):
         again = searched(training, parameters, former=tuned, seconds=seconds)
         if again is not None and again.tries == 2:
             assert again.error == pytest.approx(tuned.error)

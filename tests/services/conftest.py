@@ -10,9 +10,15 @@ import pytest
 
 from tripadvance_core.bootstrap import Services, build_services
 from tripadvance_core.domain.entities import ColumnMapping, Upload
+from tripadvance_core.domain.users import Role, User
+from tripadvance_core.services import passwords
+from tripadvance_core.services.audit import Actor
 from tripadvance_core.services.claims import PartitionRequest
 from tripadvance_core.services.night import NightOrder, NightResult
 from tripadvance_core.settings import load_settings
+
+ADDRESS = "203.0.113.7"
+PASSWORD = "uma frase bem longa"
 
 # Midnight in São Paulo.
 MIDNIGHT = datetime(2026, 11, 24, 3, tzinfo=UTC)
@@ -51,6 +57,23 @@ class House:
         )
         return upload
 
+    def administrator(self, email: str = "ana@exemplo.com") -> User:
+        """Return the first administrator, who is made when asked for first."""
+        accounts = self.services.accounts
+        if token := accounts.first_admin_token():
+            accounts.create_first_admin(token, email, "Ana", PASSWORD)
+        user = accounts.user_named(email)
+        assert user is not None
+        return user
+
+    def person(self, email: str, role: Role = Role.VIEWER) -> User:
+        """Return a new user, let in by the first administrator's invitation."""
+        by = Actor(self.administrator(), ADDRESS)
+        token = self.services.administration.invite(role, by)
+        return self.services.accounts.register(
+            token, email, email.partition("@")[0], PASSWORD, ADDRESS
+        )
+
     def request(self, min_partition_bytes: int | None = None) -> PartitionRequest:
         """Ask for a partition."""
         return PartitionRequest(min_partition_bytes)
@@ -69,6 +92,11 @@ class House:
         while results[-1].more:
             results.append(self.run())
         return results
+
+
+@pytest.fixture
+def cheap_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "BCRYPT_ROUNDS", 4)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from tripadvance_core.domain.entities import RunStatus, UploadStatus
 from tripadvance_core.errors import LeaseLost
-from tripadvance_core.services.claims import PartitionRequest
-from tripadvance_core.services.night import LEASE, NightState
+from tripadvance_core.services.claims import LEASE, PartitionRequest
+from tripadvance_core.services.night import NightState
 from tripadvance_core.services.report import NightReport
 from tripadvance_core.storage.leases import acquire
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from tripadvance_core.domain.entities import RunStatus, UploadStatus
+from tripadvance_core.domain.entities import Experiment, RunStatus, UploadStatus
 from tripadvance_core.services.claims import PartitionRequest
 from tripadvance_core.services.overview import REIGNS_SHOWN
 from tripadvance_core.storage.repository import Repositories
@@ -92,3 +92,35 @@ def test_run_under_way_has_no_model_yet(house: Any) -> None:
     last = overview(house).last_run
     assert last.run.status is RunStatus.OPEN
     assert last.model is None
+
+
+def test_held_challenger_waits_for_a_decision(open_house: Any) -> None:
+    house = open_house(min_partition_bytes=1, min_groups=2, min_rows=2)
+    for rows in (300, 320):
+        house.upload(rows=rows)
+        house.run()
+    held = house.services.registry.versions()[0]
+    assert held.decision.outcome == "HOLD"
+    assert overview(house).undecided == (held,)
+
+
+def test_experiment_is_no_night(open_house: Any) -> None:
+    house = open_house()
+    house.upload()
+    night = house.run().run
+    Repositories(house.services.database).runs.add(
+        night.model_copy(
+            update={"id": "e", "number": 9, "experiment": Experiment(by="ana")}
+        )
+    )
+    assert overview(house).last_run.run == night
+
+
+def test_night_whose_process_is_gone_is_broken_until_it_is_taken_over(
+    house: Any, monkeypatch: Any
+) -> None:
+    house.upload()
+    house.services.claims.claim("of a dead process", PartitionRequest())
+    assert overview(house).last_run.broken
+    assert house.run().trained
+    assert not overview(house).last_run.broken

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tripadvance_core.domain.entities import ModelRole
 from tripadvance_core.errors import Conflict, Corrupted, NotFound
 
 
@@ -73,3 +74,45 @@ def test_flags_and_history_are_repaired_from_the_pointer(two_models: Any) -> Non
     services.registry.repair()
     assert flags(services.registry) == {1: True, 2: False}
     assert len(services.registry.history()) == 1
+
+
+def test_promotion_decided_on_an_older_master_is_refused(two_models: Any) -> None:
+    registry = two_models.services.registry
+    seen = registry.pointer().version
+    registry.promote("v2", reason="first", by="ana", seen=seen)
+    registry.promote("v1", reason="back", by="bia")
+    with pytest.raises(Conflict, match="MASTER_CHANGED"):
+        registry.promote("v2", reason="again", by="ana", seen=seen)
+    assert registry.master().number == 1
+
+
+def test_second_of_two_rollbacks_at_once_is_refused(two_models: Any) -> None:
+    registry = two_models.services.registry
+    registry.promote("v2", reason="try", by="ana")
+    seen = registry.pointer().version
+    registry.rollback(reason="no good", by="ana", seen=seen)
+    with pytest.raises(Conflict, match="MASTER_CHANGED"):
+        registry.rollback(reason="no good", by="bia", seen=seen)
+    assert registry.master().number == 1
+
+
+def test_reigns_follow_each_other_without_a_gap(two_models: Any) -> None:
+    registry = two_models.services.registry
+    registry.promote("v2", reason="try", by="ana")
+    registry.rollback(reason="no good", by="ana")
+    reigns = registry.reigns(1, 10).items
+    assert [reign.model.number for reign in reigns] == [1, 2, 1]
+    assert reigns[0].until is None
+    assert [reign.until for reign in reigns[1:]] == [
+        reign.switch.at for reign in reigns[:-1]
+    ]
+    assert registry.reigns(2, 2).items == reigns[2:]
+
+
+def test_models_are_read_page_by_page_and_by_role(two_models: Any) -> None:
+    registry = two_models.services.registry
+    page = registry.page(1, 1)
+    assert ([v.number for v in page.items], page.last) == ([2], 2)
+    masters = registry.page(1, 10, ModelRole.MASTER)
+    assert [v.number for v in masters.items] == [1]
+    assert [v.number for v in registry.newest(1)] == [2]

@@ -199,3 +199,22 @@ def tenfold(house: Any) -> bytes:
         for start, _, price in (line.rpartition(",") for line in lines)
     ]
     return "\n".join([header, *dear]).encode()
+
+
+def test_page_lists_the_newest_first_and_by_status(house: Any) -> None:
+    first, second = house.upload(), house.upload()
+    uploads = house.services.uploads
+    uploads.withdraw(first.id, by="ana", reason="wrong")
+    assert [upload.id for upload in uploads.page(1).items] == [second.id, first.id]
+    withdrawn = uploads.page(1, UploadStatus.WITHDRAWN)
+    assert [upload.id for upload in withdrawn.items] == [first.id]
+
+
+def test_upload_can_be_read_again_as_it_was(house: Any) -> None:
+    content = house.make_fares(50) + b"31/02/2026,Natal,Recife,Gol,60,1\n"
+    upload, check = house.services.uploads.ingest(
+        content, "x.csv", ColumnMapping(), owner="ana"
+    )
+    again = house.services.uploads.read_again(upload.id)
+    assert again.fares.refused == check.fares.refused != ()
+    assert house.services.uploads.original(upload.id) == (upload, content)

@@ -362,6 +362,14 @@ def test_documents_come_in_order_and_ties_fall_by_id(
     assert ids(database.find("things", order=order, limit=2)) == expected[:2]
 
 
+def test_skip_leaves_out_the_first(database: Database) -> None:
+    for number in range(5):
+        database.insert("things", {"_id": str(number)})
+    assert ids(database.find("things", skip=3)) == ["3", "4"]
+    assert ids(database.find("things", skip=1, limit=2)) == ["1", "2"]
+    assert database.find("things", skip=9) == []
+
+
 def test_limit_of_zero_gives_nothing(database: Database) -> None:
     fill(database, {"_id": "1"})
     assert database.find("things", limit=0) == []

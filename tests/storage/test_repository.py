@@ -45,3 +45,22 @@ def test_change_of_an_entity_that_moved_on_changes_nothing(
     assert pointers.change({"_id": "MASTER", "version": 1}, {"model_id": "m2"}) == 1
     assert pointers.get("MASTER").model_id == "m2"
     assert pointers.count({"model_id": "m1"}) == 0
+
+
+def test_page_shows_its_part_and_a_page_beyond_the_end_is_the_last(
+    pointers: Repository[MasterPointer],
+) -> None:
+    for number in range(5):
+        pointers.add(POINTER.model_copy(update={"id": str(number)}))
+    second = pointers.page(2, 2, order=[("_id", 1)])
+    assert [pointer.id for pointer in second.items] == ["2", "3"]
+    assert (second.number, second.last, second.total) == (2, 3, 5)
+    assert pointers.page(9, 2, order=[("_id", 1)]).number == 3
+    assert pointers.page(0, 2, order=[("_id", 1)]).number == 1
+
+
+def test_page_of_nothing_is_the_first_of_one(
+    pointers: Repository[MasterPointer],
+) -> None:
+    page = pointers.page(1, 2, order=[("_id", 1)])
+    assert (page.items, page.number, page.last, page.total) == ((), 1, 1, 0)

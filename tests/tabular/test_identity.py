@@ -5,6 +5,7 @@ import pytest
 
 from tripadvance_core.domain.holdout import HOLDOUT_SHARE
 from tripadvance_core.tabular.identity import (
+    canonical_names,
     reserved_rows,
     row_hashes,
 )
@@ -79,3 +80,9 @@ def test_about_one_row_in_five_is_reserved() -> None:
 def test_frame_without_rows_has_no_identities() -> None:
     assert row_hashes(fares()[:0]).empty
     assert reserved_rows(fares()[:0]).dtype == bool
+
+
+def test_missing_name_stays_missing() -> None:
+    names = pd.Series(["  RECIFE ", None, "Recife"])
+    assert canonical_names(names).tolist()[::2] == ["recife", "recife"]
+    assert canonical_names(names).isna().tolist() == [False, True, False]

@@ -14,7 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Page
 
+from tests.browsing import browser, open_context
 from tripadvance_core.domain.entities import (
     ColumnMapping,
     MasterPointer,
@@ -34,9 +36,15 @@ from tripadvance_core.domain.promotion import (
     PromotionPolicy,
 )
 from tripadvance_core.domain.times import utc_now
-from tripadvance_core.services.accounts import AccountService, User
+from tripadvance_core.domain.users import Role, User
+from tripadvance_core.services.accounts import AccountService
+from tripadvance_core.services.administration import Administration
+from tripadvance_core.services.audit import Actor
+from tripadvance_core.settings import load_settings
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.storage.sqlite import SqliteDatabase
+
+__all__ = ["browser", "open_context"]  # fixtures of every browser test
 
 EMAIL = "ana@exemplo.com"
 PASSWORD = "uma frase bem longa"
@@ -54,9 +62,17 @@ class Site:
     """A running web app, and the database behind it."""
 
     url: str
+    data_dir: Path
+    log_file: Path
     database: SqliteDatabase
     accounts: AccountService
+    administration: Administration
     process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> str:
+        """What the process has written so far."""
+        return self.log_file.read_text(encoding="utf-8")
 
     def client(self, **headers: str) -> httpx.Client:
         """Return a client that says, like a browser, where its requests come from."""
@@ -67,25 +83,38 @@ class Site:
     def sign_in(self, client: httpx.Client) -> httpx.Response:
         return client.post("/auth/login", json={"email": EMAIL, "password": PASSWORD})
 
-    def new_session(self) -> str:
-        """Return the token of a new session of the administrator."""
-        user = self.database.find("users")[0]
-        del user["password_hash"]
-        return self.accounts.open_session(User.from_document(user))
+    def new_session(self, email: str = EMAIL) -> str:
+        """Return the token of a new session, by default of the administrator."""
+        user = self.accounts.user_named(email)
+        assert user is not None
+        return self.accounts.open_session(user)
+
+    def user(self, email: str, role: Role) -> User:
+        """Return a user, who comes in by an invitation when asked for first."""
+        if known := self.accounts.user_named(email):
+            return known
+        administrator = self.accounts.user_named(EMAIL)
+        assert administrator is not None
+        token = self.administration.invite(role, Actor(administrator, "test"))
+        name = email.partition("@")[0]
+        return self.accounts.register(token, email, name, PASSWORD, email)
 
 
 @contextmanager
-def served(data_dir: Path) -> Iterator[Site]:
+def served(data_dir: Path, **setting: str) -> Iterator[Site]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
         "TRIPADVANCE_DATA_DIR": str(data_dir),
         "TRIPADVANCE_WEB_PORT": str(port),
+        **{f"TRIPADVANCE_{name.upper()}": value for name, value in setting.items()},
     }
+    log_file = data_dir / f"web-{port}.log"
     url = f"http://127.0.0.1:{port}"
+    settings = load_settings(data_dir)
     database = SqliteDatabase(data_dir / "tripadvance.db")
-    with (data_dir / "web.log").open("wb") as log:
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "deployments.web"],
             env=environment,
@@ -93,8 +122,16 @@ def served(data_dir: Path) -> Iterator[Site]:
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_until_it_answers(url, process, data_dir / "web.log")
-            yield Site(url, database, AccountService(database, utc_now), process)
+            wait_until_it_answers(url, process, log_file)
+            yield Site(
+                url,
+                data_dir,
+                log_file,
+                database,
+                AccountService(settings, database, utc_now),
+                Administration(database, utc_now),
+                process,
+            )
         finally:
             process.terminate()
             process.wait(30)
@@ -119,13 +156,17 @@ def wait_until_it_answers(
 @pytest.fixture(scope="session")
 def serve(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[], Any]:
-    """Give a starter of web apps, each on a new data folder."""
-    return lambda: served(tmp_path_factory.mktemp("site"))
+) -> Callable[..., Any]:
+    """Give a starter of web apps, each on a new data folder if none is named."""
+
+    def start(data_dir: Path | None = None, **setting: str) -> Any:
+        return served(data_dir or tmp_path_factory.mktemp("site"), **setting)
+
+    return start
 
 
 @pytest.fixture(scope="session")
-def running_site(serve: Callable[[], Any]) -> Iterator[Site]:
+def running_site(serve: Callable[..., Any]) -> Iterator[Site]:
     """One web app for all tests that only look, with an administrator and a night."""
     with serve() as site:
         token = site.accounts.first_admin_token()
@@ -152,6 +193,24 @@ def ana(site: Site) -> Iterator[httpx.Client]:
     """A client that is signed in."""
     with site.client() as client:
         client.cookies.set("tripadvance_session", site.new_session())
+        yield client
+
+
+@pytest.fixture
+def bia(site: Site) -> Iterator[httpx.Client]:
+    """A client that is signed in as an analyst."""
+    site.user("bia@exemplo.com", Role.ANALYST)
+    with site.client() as client:
+        client.cookies.set("tripadvance_session", site.new_session("bia@exemplo.com"))
+        yield client
+
+
+@pytest.fixture
+def caio(site: Site) -> Iterator[httpx.Client]:
+    """A client that is signed in as a viewer."""
+    site.user("caio@exemplo.com", Role.VIEWER)
+    with site.client() as client:
+        client.cookies.set("tripadvance_session", site.new_session("caio@exemplo.com"))
         yield client
 
 
@@ -256,3 +315,25 @@ def upload(upload_id: str, name: str) -> Upload:
         status=UploadStatus.PENDING,
         uploaded_at=utc_now(),
     )
+
+
+@pytest.fixture
+def enter(open_context: Any) -> Callable[..., Page]:
+    """Give a way to open a page of a site, signed in, by default as administrator."""
+
+    def open_page(
+        site: Site,
+        path: str = "/",
+        language: str = "pt-BR",
+        email: str = EMAIL,
+        **options: Any,
+    ) -> Page:
+        context = open_context(site, **options)
+        context.add_cookies([{"name": "lang", "value": language, "url": site.url}])
+        cookie = {"name": "tripadvance_session", "url": site.url}
+        context.add_cookies([{**cookie, "value": site.new_session(email)}])
+        page: Page = context.new_page()
+        page.goto(site.url + path)
+        return page
+
+    return open_page

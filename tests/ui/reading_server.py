@@ -11,6 +11,7 @@ from threading import Thread
 import psutil
 import uvicorn
 
+from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.settings import load_settings
@@ -31,4 +32,5 @@ if __name__ == "__main__":
     settings = load_settings()
     with opened_services(settings) as opened:
         Thread(target=read_files, args=(opened,), daemon=True).start()
-        uvicorn.run(create_app(opened), port=settings.web_port, log_level="warning")
+        app = create_app(opened, PrefectScheduler())
+        uvicorn.run(app, port=settings.web_port, log_level="warning")

@@ -1,28 +1,15 @@
 """What people see, in a real browser."""
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tripadvance_core.storage.repository import Repositories
 
 pytestmark = pytest.mark.servers
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-SILENT = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 PATIENCE_MS = 60_000
 PASSWORD = "uma frase bem longa"
@@ -66,44 +53,6 @@ NAMELESS = """() => [...document.querySelectorAll(
   .map(e => e.outerHTML)"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}; name one in CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SILENT)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_context(browser: Browser) -> Iterator[Any]:
-    """Give a maker of contexts that allow no outside request and no error.
-
-    The browser speaks English, so that Portuguese must come from the application.
-    """
-    contexts: list[BrowserContext] = []
-    faults: list[str] = []
-
-    def open_for(site: Any, **options: Any) -> BrowserContext:
-        context = browser.new_context(locale="en-US", **options)
-        context.set_default_timeout(PATIENCE_MS)
-        own = (site.url, "data:", "blob:")
-        context.on(
-            "request",
-            lambda sent: None if sent.url.startswith(own) else faults.append(sent.url),
-        )
-        context.on("weberror", lambda error: faults.append(str(error.error)))
-        context.on("dialog", lambda dialog: faults.append(dialog.message))
-        contexts.append(context)
-        return context
-
-    yield open_for
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
 def opened(site: Any, context: BrowserContext) -> Page:
     """Open the status page with a session of its own."""
     cookie = {"name": "tripadvance_session", "url": site.url}
@@ -136,7 +85,7 @@ def test_first_administrator_comes_in_leaves_and_comes_back(
         page.get_by_label("Repita a senha").fill(PASSWORD)
         page.get_by_role("button", name="Criar e entrar").click()
         status = page.locator("#status")
-        expect(status).to_contain_text("tripadvance ingest", timeout=PATIENCE_MS)
+        expect(status).to_contain_text("Comece por aqui", timeout=PATIENCE_MS)
         expect(page.locator("#header")).to_contain_text("ana@exemplo.com")
 
         page.get_by_role("button", name="Sair").click()
@@ -150,7 +99,7 @@ def test_first_administrator_comes_in_leaves_and_comes_back(
         expect(page.get_by_role("alert")).to_contain_text("incorretos")
         page.get_by_label("Senha").fill(PASSWORD)
         page.get_by_label("Senha").press("Enter")
-        expect(status).to_contain_text("tripadvance ingest", timeout=PATIENCE_MS)
+        expect(status).to_contain_text("Comece por aqui", timeout=PATIENCE_MS)
 
 
 def test_page_tells_of_master_queue_and_last_night(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,9 @@ import httpx
 import pytest
 
 from tripadvance_core.domain.times import to_text, utc_now
+from tripadvance_core.domain.users import Role
+from tripadvance_core.errors import Refused
+from ui.places import ALL, place_over
 
 pytestmark = pytest.mark.servers
 
@@ -23,9 +27,15 @@ OPEN = {
     ("GET", "/healthz"),
     ("GET", "/login/"),
     ("GET", "/first-admin/"),
+    ("GET", "/register/"),
+    ("GET", "/forgot/"),
+    ("GET", "/reset/"),
     ("POST", "/auth/login"),
     ("POST", "/auth/logout"),
     ("POST", "/auth/first-admin"),
+    ("POST", "/auth/register"),
+    ("POST", "/auth/forgot"),
+    ("POST", "/auth/reset"),
 }
 NEEDED_BY_THE_PAGE = {
     ("GET", "/"),
@@ -34,10 +44,16 @@ NEEDED_BY_THE_PAGE = {
     ("GET", "/static/x"),
     ("POST", "/gradio_api/queue/join"),
     ("GET", "/gradio_api/queue/data"),
+    ("GET", "/gradio_api/heartbeat/x"),
+    ("POST", "/gradio_api/cancel"),
+    ("POST", "/gradio_api/reset"),
+    ("POST", "/gradio_api/upload"),
+    ("GET", "/gradio_api/upload_progress"),
 }
 # Run apart, for importing Gradio warns and the tests hold every warning an error.
 LIST_ROUTES = """
 import json, re
+from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.settings import load_settings
 from ui.app import create_app
@@ -52,7 +68,7 @@ def routes(router, prefix=""):
             yield from ((method, re.sub(r"{[^}]*}", "x", path)) for method in methods)
 
 with opened_services(load_settings()) as services:
-    print(json.dumps(sorted(routes(create_app(services)))))
+    print(json.dumps(sorted(routes(create_app(services, PrefectScheduler())))))
 """
 
 
@@ -86,12 +102,11 @@ def digest(token: str) -> str:
 def test_every_route_off_the_open_list_is_refused(
     anonymous: httpx.Client, routes: set[tuple[str, str]]
 ) -> None:
-    answered = {
-        (method, path): code
-        for method, path in routes - OPEN
-        if (code := status(anonymous, method, path)) != 401
-    }
-    assert answered == {("GET", "/"): 303}  # to the login page
+    for method, path in routes - OPEN:
+        is_page = method == "GET" and place_over(path) is not None
+        to_login_page = 303
+        expected = to_login_page if is_page else 401
+        assert status(anonymous, method, path) == expected, (method, path)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +178,7 @@ def test_only_what_the_page_needs_answers(
     answered = {
         (method, path): code
         for method, path in routes - OPEN - NEEDED_BY_THE_PAGE - heads
-        if (code := status(ana, method, path)) != 404
+        if place_over(path) is None and (code := status(ana, method, path)) != 404
     }
     assert answered == {}
 
@@ -175,9 +190,10 @@ def test_page_is_served_to_its_user(ana: httpx.Client) -> None:
     assert page.text.index("/public/boot.js") < page.text.index("gradio_config")
 
 
-def test_upload_is_refused(ana: httpx.Client) -> None:
+def test_upload_is_taken_and_given_back_to_its_owner(ana: httpx.Client) -> None:
     answer = ana.post("/gradio_api/upload", files={"files": ("a.csv", b"a,b")})
-    assert answer.status_code == 404
+    (path,) = answer.json()
+    assert ana.get(f"/gradio_api/file={path}").content == b"a,b"
 
 
 def test_sign_out_ends_the_session_on_the_server(ana: httpx.Client) -> None:
@@ -189,17 +205,66 @@ def test_sign_out_ends_the_session_on_the_server(ana: httpx.Client) -> None:
     assert status(ana, "GET", "/", headers={"cookie": f"{COOKIE}={token}"}) == 303
 
 
-def test_only_opening_a_page_keeps_a_session_from_going_idle(
+def test_only_what_somebody_does_keeps_a_session_from_going_idle(
     site: Any, ana: httpx.Client
 ) -> None:
     session = {"_id": digest(ana.cookies[COOKIE])}
     quiet_since = to_text(utc_now() - timedelta(minutes=20))
-    site.database.update("sessions", session, {"seen_at": quiet_since})
-    status(ana, "GET", "/theme.css")
-    status(ana, "POST", "/gradio_api/queue/join")
-    assert site.database.find("sessions", session)[0]["seen_at"] == quiet_since
-    status(ana, "GET", "/")
-    assert site.database.find("sessions", session)[0]["seen_at"] > quiet_since
+
+    def is_active_after(method: str, path: str, **event: Any) -> bool:
+        site.database.update("sessions", session, {"seen_at": quiet_since})
+        status(ana, method, path, json=event)
+        return bool(site.database.find("sessions", session)[0]["seen_at"] > quiet_since)
+
+    join = "/gradio_api/queue/join"
+    assert not is_active_after("GET", "/theme.css")
+    assert not is_active_after("GET", "/gradio_api/heartbeat/tab-of-ana")
+    assert not is_active_after("POST", join, data=[])
+    timers = timers_of(ana)
+    assert timers
+    for timer in timers:
+        assert not is_active_after("POST", join, data=[], trigger_id=timer)
+    assert is_active_after("POST", join, data=[], trigger_id=max(timers) + 1)
+    assert is_active_after("GET", "/")
+
+
+def timers_of(client: httpx.Client) -> list[int]:
+    page = client.get("/", headers={"accept": "text/html"}).text
+    config = re.search(r"window.gradio_config = (\{.*?\});?</script>", page, re.DOTALL)
+    assert config is not None
+    components = json.loads(config[1])["components"]
+    return [part["id"] for part in components if part["type"] == "timer"]
+
+
+# Roles
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/users"),
+        ("GET", "/audit"),
+        ("POST", "/users/invite"),
+        ("POST", "/users/role"),
+        ("POST", "/users/delete"),
+        ("POST", "/users/anything"),
+    ],
+)
+def test_users_are_managed_by_administrators_alone(
+    ana: httpx.Client, bia: httpx.Client, caio: httpx.Client, method: str, path: str
+) -> None:
+    assert status(ana, method, path) != 403
+    for client in (bia, caio):
+        assert status(client, method, path) == 403
+
+
+def test_page_asks_for_its_least_role(
+    site: Any, bia: httpx.Client, caio: httpx.Client
+) -> None:
+    for place in ALL:
+        for client, role in ((bia, Role.ANALYST), (caio, Role.VIEWER)):
+            refused = status(client, "GET", place.path) == 403
+            assert refused is not role.may(place.least), place.path
 
 
 def test_failure_inside_is_told_without_its_details(
@@ -298,6 +363,16 @@ def test_there_is_no_second_first_administrator(anonymous: httpx.Client) -> None
     assert differing.json()["code"] == "PASSWORDS_DIFFER"
 
 
+def test_account_is_locked_in_every_process(site: Any, anonymous: httpx.Client) -> None:
+    wrong = {"email": "ana@exemplo.com", "password": "not the password"}
+    for _ in range(3):
+        assert anonymous.post("/auth/login", json=wrong).status_code == 401
+    for code in ["LOGIN_REFUSED"] * 2 + ["LOGIN_LOCKED"]:  # in this process
+        with pytest.raises(Refused, match=code):
+            site.accounts.sign_in(*wrong.values(), "203.0.113.7")
+    assert anonymous.post("/auth/login", json=wrong).status_code == 429
+
+
 # From elsewhere
 
 
@@ -312,14 +387,13 @@ def test_there_is_no_second_first_administrator(anonymous: httpx.Client) -> None
         {"sec-fetch-site": "none"},
     ],
 )
-@pytest.mark.parametrize(
-    "path",
-    ["/auth/login", "/auth/logout", "/auth/first-admin", "/gradio_api/queue/join"],
-)
 def test_post_from_another_origin_is_refused(
-    ana: httpx.Client, path: str, headers: dict[str, str]
+    ana: httpx.Client, routes: set[tuple[str, str]], headers: dict[str, str]
 ) -> None:
-    assert status(ana, "POST", path, headers=headers) == 403
+    posts = sorted(path for method, path in routes if method == "POST")
+    assert len(posts) > 25
+    answered = {path: status(ana, "POST", path, headers=headers) for path in posts}
+    assert set(answered.values()) == {403}, answered
     assert status(ana, "GET", "/") == 200
 
 

@@ -1,6 +1,7 @@
 """The gate while the database does not answer."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.messages import LANGUAGES, Language
+from ui.files import Owners
 from ui.security import Gate
 
 SECRET_ADDRESS = "mongodb.internal.example"
@@ -25,13 +27,15 @@ async def never(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError("the gate let a request through")
 
 
-def answer(language: Language) -> httpx.Response:
+def answer(language: Language, tmp_path: Path) -> httpx.Response:
     services: Any = SimpleNamespace(
         accounts=NoAccounts(), settings=SimpleNamespace(language=language)
     )
 
+    gate = Gate(never, services, Owners(tmp_path), frozenset(), frozenset())
+
     async def get() -> httpx.Response:
-        transport = httpx.ASGITransport(Gate(never, services))
+        transport = httpx.ASGITransport(gate)
         async with httpx.AsyncClient(transport=transport) as client:
             cookie = {"cookie": "tripadvance_session=x"}
             return await client.get("http://test/", headers=cookie)
@@ -41,9 +45,9 @@ def answer(language: Language) -> httpx.Response:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_outage_is_told_without_naming_what_is_behind(
-    language: Language, caplog: pytest.LogCaptureFixture
+    language: Language, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    told = answer(language)
+    told = answer(language, tmp_path)
     assert (told.status_code, told.json()["code"]) == (503, "WEB_UNAVAILABLE")
     assert SECRET_ADDRESS not in told.text
     assert SECRET_ADDRESS in caplog.text

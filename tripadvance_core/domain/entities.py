@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from tripadvance_core.domain.metrics import RegressionMetrics
+from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.domain.panels import PanelProof
 from tripadvance_core.domain.promotion import PromotionDecision, Resources
 from tripadvance_core.domain.times import Moment
@@ -173,13 +174,17 @@ class RunStatus(StrEnum):
     """Where the training of one partition stands.
 
     RELEASED: the window closed first and its uploads wait again. HELD: it failed too
-    often and its uploads were set aside.
+    often and its uploads were set aside. STOPPED: a person stopped it; what it had
+    claimed waits again. An experiment begins as ORDERED, and is FAILED after an error.
     """
 
+    ORDERED = "ordered"
     OPEN = "open"
     DONE = "done"
     RELEASED = "released"
     HELD = "held"
+    STOPPED = "stopped"
+    FAILED = "failed"
 
 
 class Rebuild(Value):
@@ -190,12 +195,36 @@ class Rebuild(Value):
     reason: str
 
 
+class Experiment(Value):
+    """The order to train on chosen files, whatever waits, and leave them as they are.
+
+    Unless ``may_become_master``, MASTER is left alone too, whatever comes out.
+    """
+
+    by: str
+    note: str = ""
+    may_become_master: bool = False
+
+
+class StepUnderWay(Value):
+    """The step that a run works on, and how many boosting rounds of it are done."""
+
+    name: str
+    since: Moment
+    rounds_done: int = 0
+    rounds: int = 0
+
+
 class TrainingRun(Entity):
     """The training of one partition, and which of its steps are finished.
 
     A run with a ``rebuild`` has no uploads of its own: it learns from those that were
-    trained on before and not withdrawn. ``steps`` maps the name of a finished step to what it produced, so that a
-    resumed run goes on from there. ``token`` is that of the lease holder.
+    trained on before and not withdrawn. One with an ``experiment`` learns from its
+    uploads alone and claims none; its ``number`` is 0 until it begins. ``steps`` maps
+    the name of a finished step to what it produced, so that a resumed run goes on from
+    there. ``token`` is that of the lease holder. ``settings`` are what the run follows
+    to its end, whatever is set meanwhile. ``failure`` is the code of the error that its
+    last holder met.
     """
 
     number: int
@@ -208,7 +237,26 @@ class TrainingRun(Entity):
     finished_at: Moment | None = None
     flow_run_id: str | None = None
     rebuild: Rebuild | None = None
+    experiment: Experiment | None = None
+    settings: NightSettings | None = None
+    settings_version: int = 0
     steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    under_way: StepUnderWay | None = None
+    stopped_by: str | None = None
+    failure: str | None = None
+
+
+class SettingsVersion(Entity):
+    """What an administrator has set for the nights from ``at`` on, and why.
+
+    ``number`` counts the versions; 0 is what the installation itself says.
+    """
+
+    number: int
+    values: NightSettings
+    by: str
+    reason: str
+    at: Moment
 
 
 class ModelRole(StrEnum):
@@ -228,7 +276,8 @@ class ModelVersion(Entity):
     ``withdrawn_upload_ids`` are those of its uploads that were withdrawn after it was
     trained on them. ``trained_on`` holds the sorted hashes of its training rows.
     ``seal`` is the HMAC of its files where a secret is set. ``barred`` tells why it is
-    not promoted again by itself; ``code_version`` what trained it.
+    not promoted again by itself; ``code_version`` what trained it. ``experiment``
+    tells that a person ordered it, on files of their choice.
     """
 
     number: int
@@ -256,6 +305,17 @@ class ModelVersion(Entity):
     rival_id: str | None
     rival_metrics: RegressionMetrics | None
     decision: PromotionDecision | None = None
+    experiment: bool = False
+
+
+class FareSample(Entity):
+    """Past fares to show beside the prices of a model, whose id it bears.
+
+    ``upload_ids`` are those that it was drawn from.
+    """
+
+    upload_ids: tuple[str, ...]
+    fares: StoredFile
 
 
 class MasterPointer(Entity):

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, PlainSerializer
+
+from tripadvance_core.errors import Refused
 
 Clock = Callable[[], datetime]
 
@@ -21,6 +24,24 @@ def to_text(moment: datetime) -> str:
     '2026-01-02T03:04:05.000000Z'
     """
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read_moment(text: str, zone: ZoneInfo) -> datetime:
+    """Read a day or a moment in ISO form; without an offset it is one of ``zone``.
+
+    >>> read_moment("2026-01-02", ZoneInfo("America/Sao_Paulo")).isoformat()
+    '2026-01-02T00:00:00-03:00'
+
+    Raises
+    ------
+    Refused
+        ``MOMENT_UNREADABLE``.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused("MOMENT_UNREADABLE", text=text) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 Moment = Annotated[

@@ -1,7 +1,8 @@
 """What a model is measured against, and the card that says how it did."""
 
 from collections.abc import Iterator
-from typing import Final, Literal, Protocol, Self
+from datetime import date, timedelta
+from typing import Any, Final, Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,14 @@ from pydantic import Field
 
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
+from tripadvance_core.learning.explanation import Varied, partial_effect
 from tripadvance_core.learning.intervals import LEVELS
 from tripadvance_core.learning.model import Estimate, FareModel, Prices
 from tripadvance_core.learning.trial import Recipe
 from tripadvance_core.tabular.features import (
     DURATION,
+    LEAD_DAYS,
+    QUOTE_DATE,
     route_places,
     routes,
     routes_of,
@@ -29,6 +33,11 @@ MIN_SEGMENT_ROWS: Final = 50
 """Fewer rows say too little about a segment to be shown."""
 
 _MOST_SEGMENTS: Final = 10
+_EFFECT_ROWS: Final = 200
+# Days of one weekday each, or the weekday would show and not the season.
+_EFFECT_STEP: Final = timedelta(days=14)
+_EFFECT_DAYS: Final = 27
+_EFFECT_LEADS: Final = (0, 1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180)
 
 
 class Baseline(Protocol):
@@ -56,11 +65,24 @@ class Segment(Value):
     score: Score
 
 
+class Effect(Value):
+    """The mean price of the same trips on other days, or asked for at other times.
+
+    ``values`` are the days of the last year that was learned from, or the days before
+    the flight; ``mean_price`` is in the base currency.
+    """
+
+    varied: Varied
+    values: tuple[int, ...] | tuple[date, ...]
+    mean_price: tuple[float, ...]
+
+
 class ModelCard(Value):
     """What is known about a model from rows that no model trains on.
 
     Ranges are judged by halves: each half of the reserved rows by a model whose ranges
-    were calibrated on the other.
+    were calibrated on the other. A card without ``effects`` was written before they
+    were measured.
     """
 
     recipe: Recipe
@@ -70,6 +92,7 @@ class ModelCard(Value):
     segments: tuple[Segment, ...]
     importance: dict[str, float]
     dropped: dict[str, str]
+    effects: tuple[Effect, ...] = ()
 
     @classmethod
     def of(
@@ -97,6 +120,7 @@ class ModelCard(Value):
             segments=tuple(_segments(holdout, actual, prices)),
             importance=_gains(model),
             dropped=dict(model.encoder.dropped),
+            effects=tuple(_effects(model, holdout)),
         )
 
 
@@ -213,6 +237,28 @@ def _segments(
             mine = values == name
             part = Prices(*(array[mine] for array in prices))
             yield Segment(kind=kind, name=str(name), score=_score(actual[mine], part))
+
+
+def _effects(model: FareModel, holdout: pd.DataFrame) -> Iterator[Effect]:
+    """Give the effect of the day, and of the days before it where they are known."""
+    some = holdout.sample(min(len(holdout), _EFFECT_ROWS), random_state=0)
+    last, first = model.encoder.last_day, model.encoder.first_day
+    days = [last - step * _EFFECT_STEP for step in reversed(range(_EFFECT_DAYS))]
+    yield _effect(model, some, "date", [day for day in days if day >= first])
+    if LEAD_DAYS in model.features and QUOTE_DATE in holdout:
+        longest = (holdout["date"] - holdout[QUOTE_DATE]).dt.days.max()
+        leads = [lead for lead in _EFFECT_LEADS if lead <= longest]
+        if leads:
+            yield _effect(model, some, "lead_days", leads)
+
+
+def _effect(
+    model: FareModel, rows: pd.DataFrame, varied: Varied, values: list[Any]
+) -> Effect:
+    effect = partial_effect(model, rows, varied, values)
+    return Effect(
+        varied=varied, values=tuple(values), mean_price=tuple(effect["mean_price"])
+    )
 
 
 def _gains(model: FareModel) -> dict[str, float]:

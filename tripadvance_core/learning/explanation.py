@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.tabular.columns import QUOTE_DATE
+from tripadvance_core.tabular.features import QUOTE_DATE, Columns
 
 Varied = Literal["date", "lead_days"]
 
@@ -40,7 +40,7 @@ class Contributions:
     price: Floats
 
 
-def contributions(model: FareModel, rows: pd.DataFrame) -> Contributions:
+def contributions(model: FareModel, rows: pd.DataFrame | Columns) -> Contributions:
     """Return what every feature adds to the predicted prices of n trips.
 
     Each booster is explained by its Shapley values (TreeSHAP, Lundberg et al. 2020).
@@ -80,6 +80,8 @@ def partial_effect(
 
     Parameters
     ----------
+    rows
+        The trips, n > 0.
     varied
         ``date``: the trips fly on each of the days, asked as long before as they are
         now. ``lead_days``: they are asked for so many days before they fly.
@@ -89,10 +91,9 @@ def partial_effect(
     DataFrame
         ``value``, as given, and ``mean_price`` in the base currency.
     """
-    prices = [
-        float(model.prices(_moved(rows, varied, value)).price.mean())
-        for value in values
-    ]
+    moved = pd.concat([_moved(rows, varied, value) for value in values])
+    price = model.price_of(model.encoded(moved))
+    prices = price.reshape(len(values), len(rows)).mean(axis=1)
     return pd.DataFrame({"value": list(values), "mean_price": prices})
 
 

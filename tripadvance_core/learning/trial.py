@@ -25,8 +25,7 @@ from tripadvance_core.learning.boosting import (
     plain_rounds,
 )
 from tripadvance_core.learning.matrices import EncodedFares, Sample
-from tripadvance_core.tabular.columns import QUOTE_DATE
-from tripadvance_core.tabular.features import FeatureType, columns_of
+from tripadvance_core.tabular.features import QUOTE_DATE, FeatureType, columns_of
 from tripadvance_core.tabular.former_fares import FormerFares, airline_route_hashes
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 

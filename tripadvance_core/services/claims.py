@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Final
 
 from tripadvance_core.domain.entities import (
     Claim,
@@ -18,16 +19,21 @@ from tripadvance_core.domain.partition import (
     partition_id,
 )
 from tripadvance_core.domain.times import Clock, to_text
-from tripadvance_core.errors import LeaseLost
+from tripadvance_core.errors import Conflict, LeaseLost
+from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.uploads import OLDEST_FIRST
 from tripadvance_core.settings import Settings
-from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.database import Database, Where
+from tripadvance_core.storage.leases import holder_of
 from tripadvance_core.storage.repository import Repositories
+
+LEASE: Final = "training"
+"""The lease under which runs work, one at a time, whoever starts them."""
 
 
 @dataclass(frozen=True)
 class PartitionRequest:
-    """What a run asks for beyond the settings; None keeps the setting."""
+    """What a run asks for beyond the night's settings; None keeps the setting."""
 
     min_partition_bytes: int | None = None
     flow_run_id: str | None = None
@@ -41,9 +47,17 @@ class Claims:
     matches any more.
     """
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        night_settings: NightSettingsService,
+        database: Database,
+        clock: Clock,
+    ) -> None:
         self._settings = settings
+        self._night_settings = night_settings
         self._store = Repositories(database)
+        self._database = database
         self._clock = clock
 
     def next_choice(self, request: PartitionRequest) -> Choice:
@@ -51,18 +65,20 @@ class Claims:
         waiting = self._store.uploads.select(
             {"status": UploadStatus.PENDING}, order=OLDEST_FIRST
         )
-        settings = self._settings
+        night = self._night_settings.current()
         policy = PartitionPolicy(
-            min_bytes=request.min_partition_bytes or settings.min_partition_bytes,
-            max_wait=timedelta(days=settings.max_wait_days),
-            settle=timedelta(minutes=settings.settle_minutes),
+            min_bytes=request.min_partition_bytes or night.min_partition_bytes,
+            max_wait=timedelta(days=night.max_wait_days),
+            settle=timedelta(minutes=self._settings.settle_minutes),
         )
         return choose(waiting, policy, self._clock())
 
     def unfinished(self) -> TrainingRun | None:
-        """Return the oldest run that was begun and not ended."""
+        """Return the oldest night's run that was begun and not ended."""
         runs = self._store.runs.select(
-            {"status": RunStatus.OPEN}, order=[("number", 1)], limit=1
+            {"status": RunStatus.OPEN, "experiment": None},
+            order=[("number", 1)],
+            limit=1,
         )
         return runs[0] if runs else None
 
@@ -88,16 +104,88 @@ class Claims:
         run_id = partition_id(upload.id for upload in chosen)
         return self._open(run_id, chosen, token, request)
 
-    def release(self, run_id: str, token: str) -> None:
-        """Let the uploads of a run wait again, for the window has closed."""
+    def begin(
+        self, run_id: str, token: str, request: PartitionRequest
+    ) -> TrainingRun | None:
+        """Begin an experiment, or take it over; None where it has ended before.
+
+        It claims no upload. The caller holds the training lease under ``token``.
+        """
+        run = self._store.runs.get(run_id)
+        if run.status is RunStatus.OPEN:
+            if run.attempts < self._settings.max_attempts:
+                return self._take_over(run, token, request)
+            self._hold(run)
+            return None
+        begun = {
+            "number": self._next_number(),
+            "status": RunStatus.OPEN,
+            "token": token,
+            "started_at": to_text(self._clock()),
+            "flow_run_id": request.flow_run_id,
+        }
+        same = {"_id": run_id, "status": RunStatus.ORDERED}
+        return self._store.runs.get(run_id) if self._change(same, begun) else None
+
+    def release(self, run_id: str, token: str) -> RunStatus:
+        """End a run before it is done, and let its uploads wait again.
+
+        Either the window has closed or a person has stopped it; return its status.
+        """
         self._store.uploads.change(
             {"claim.token": token, "status": UploadStatus.CLAIMED},
             {"status": UploadStatus.PENDING, "claim": None},
         )
-        self._store.runs.change(
+        stopped = self._store.runs.get(run_id).stopped_by is not None
+        status = RunStatus.STOPPED if stopped else RunStatus.RELEASED
+        self._change(
             {"_id": run_id, "token": token, "status": RunStatus.OPEN},
-            {"status": RunStatus.RELEASED},
+            {"status": status, "finished_at": to_text(self._clock())},
         )
+        return status
+
+    def note_failure(self, run: TrainingRun, token: str, code: str) -> None:
+        """Write down what a run met. A night's is taken over, an experiment ends."""
+        changes: dict[str, Any] = {"failure": code}
+        if run.experiment is not None:
+            now = to_text(self._clock())
+            changes |= {"status": RunStatus.FAILED, "finished_at": now}
+        open_still = [RunStatus.OPEN, RunStatus.ORDERED]
+        self._change(
+            {"_id": run.id, "token": token, "status": {"$in": open_still}}, changes
+        )
+
+    def stop(self, run_id: str, *, by: str) -> TrainingRun:
+        """Ask a run to stop: at once where nobody works on it, else at its next round.
+
+        Raises
+        ------
+        Conflict
+            ``RUN_ENDED`` when it has ended already.
+        """
+        asked = {"stopped_by": by}
+        if not self._change({"_id": run_id, "status": RunStatus.OPEN}, asked):
+            ended = asked | {
+                "status": RunStatus.STOPPED,
+                "finished_at": to_text(self._clock()),
+            }
+            if not self._change({"_id": run_id, "status": RunStatus.ORDERED}, ended):
+                raise Conflict("RUN_ENDED")
+        run = self._store.runs.get(run_id)
+        if run.status is RunStatus.OPEN and not self.is_alive(run):
+            self.release(run.id, run.token)
+        return self._store.runs.get(run_id)
+
+    def is_alive(self, run: TrainingRun) -> bool:
+        """Tell whether somebody works on a run now, by the training lease."""
+        return run.token == holder_of(self._database, LEASE, self._clock())
+
+    def _change(self, where: Where, changes: dict[str, Any]) -> bool:
+        return bool(self._store.runs.change(where, changes))
+
+    def _next_number(self) -> int:
+        last = self._store.runs.select(order=[("number", -1)], limit=1)
+        return last[0].number + 1 if last else 1
 
     def _open(
         self,
@@ -112,10 +200,10 @@ class Claims:
         The same uploads may have been released or held before. Then their run starts
         afresh under its number, for they may have been handed in with another mapping.
         """
-        last = self._store.runs.select(order=[("number", -1)], limit=1)
+        in_force = self._night_settings.in_force()
         run = TrainingRun(
             id=run_id,
-            number=last[0].number + 1 if last else 1,
+            number=self._next_number(),
             upload_ids=tuple(upload.id for upload in uploads),
             size_bytes=sum(upload.size_bytes for upload in uploads),
             status=RunStatus.OPEN,
@@ -123,6 +211,8 @@ class Claims:
             started_at=self._clock(),
             flow_run_id=request.flow_run_id,
             rebuild=rebuild,
+            settings=in_force.values,
+            settings_version=in_force.number,
         )
         former = self._store.runs.find(run.id)
         if former is None:
@@ -141,6 +231,8 @@ class Claims:
                 "token": token,
                 "attempts": run.attempts + 1,
                 "flow_run_id": request.flow_run_id,
+                "under_way": None,
+                "failure": None,
             },
         )
         if not taken:
@@ -149,6 +241,8 @@ class Claims:
 
     def _claim_uploads(self, run_id: str, token: str) -> TrainingRun:
         run = self._store.runs.get(run_id)
+        if run.experiment is not None:
+            return run
         claim = Claim(token=token, run_id=run_id).model_dump(mode="json")
         for upload_id in run.upload_ids:
             self._store.uploads.change(

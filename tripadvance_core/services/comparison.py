@@ -103,6 +103,7 @@ def score(
             "group": groups_of(rows),
             "airline": rows["airline"],
             "route": routes(rows),
+            "date": rows["date"],
             "actual": rows["price"],
             "challenger": predicted.price,
             "low": predicted.low,

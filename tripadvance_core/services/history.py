@@ -13,6 +13,7 @@ from tripadvance_core.domain.entities import Upload, UploadStatus
 from tripadvance_core.domain.holdout import mixed
 from tripadvance_core.errors import NotFound
 from tripadvance_core.services.uploads import OLDEST_FIRST
+from tripadvance_core.storage.database import Where
 from tripadvance_core.storage.objects import ObjectStore, load_file
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet
@@ -60,20 +61,29 @@ class History:
 
 
 def read_history(
-    store: Repositories, objects: ObjectStore, token: str, most_rows: int
+    store: Repositories,
+    objects: ObjectStore,
+    token: str,
+    most_rows: int,
+    only: Sequence[str] | None = None,
 ) -> History:
-    """Read all trained uploads and those claimed under ``token``, oldest first."""
-    uploads = uploads_of_history(store, token)
+    """Read the uploads of ``uploads_of_history``."""
+    uploads = uploads_of_history(store, token, only)
     contents = (load_rows(objects, upload) for upload in uploads)
     return History(uploads, FareRows.distinct(contents), most_rows)
 
 
-def uploads_of_history(store: Repositories, token: str) -> list[Upload]:
-    """Return all trained uploads and those claimed under ``token``, oldest first."""
-    return store.uploads.select(
-        {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]},
-        order=OLDEST_FIRST,
-    )
+def uploads_of_history(
+    store: Repositories, token: str, only: Sequence[str] | None = None
+) -> list[Upload]:
+    """Return all trained uploads and those claimed under ``token``, oldest first.
+
+    Where ``only`` is given, those uploads and no others.
+    """
+    where: Where = {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]}
+    if only is not None:
+        where = {"_id": {"$in": list(only)}}
+    return store.uploads.select(where, order=OLDEST_FIRST)
 
 
 def read_rows(objects: ObjectStore, upload: Upload) -> pd.DataFrame:

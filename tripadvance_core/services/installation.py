@@ -9,6 +9,8 @@ _INDEXES = (
     ("uploaded_files", ("claim.token",)),
     ("uploaded_files", ("last_day",)),
     ("training_runs", ("status", "number")),
+    ("training_runs", ("number",)),
+    ("night_settings", ("number",)),
     ("models", ("number",)),
     ("promotions", ("version",)),
     ("decisions", ("challenger_id",)),
@@ -16,6 +18,11 @@ _INDEXES = (
     ("shadows", ("rival_id", "open")),
     ("login_attempts", ("account",)),
     ("login_attempts", ("address",)),
+    ("sessions", ("user_id",)),
+    ("api_tokens", ("digest",)),
+    ("api_tokens", ("user_id",)),
+    ("audit_log", ("at",)),
+    ("audit_log", ("user_id",)),
 )
 _UNIQUE_INDEXES = (("users", ("email",)),)
 

@@ -10,20 +10,25 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from tripadvance_core.domain.entities import ModelVersion, Rebuild, TrainingRun
+from tripadvance_core.domain.entities import (
+    ModelVersion,
+    Rebuild,
+    RunStatus,
+    TrainingRun,
+)
 from tripadvance_core.domain.partition import Choice
 from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.domain.times import Clock
-from tripadvance_core.domain.window import Admission, Window, admit
-from tripadvance_core.errors import WindowClosed
-from tripadvance_core.services.claims import Claims, PartitionRequest
+from tripadvance_core.domain.window import Admission, admit
+from tripadvance_core.errors import TripAdvanceError, WindowClosed
+from tripadvance_core.services.claims import LEASE, Claims, PartitionRequest
+from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.leases import Lease, acquire, kept_alive, release
 
-LEASE = "training"
 STOP_BEFORE_CLOSING = timedelta(seconds=30)
 """Time to put the uploads back before the window's end."""
 _LOOK_AGAIN_SECONDS = 1.0
@@ -37,6 +42,7 @@ class NightState(StrEnum):
     ALREADY_TRAINING = "ALREADY_TRAINING"
     NOT_ENOUGH = "NOT_ENOUGH"
     WINDOW_CLOSED = "WINDOW_CLOSED"
+    STOPPED_BY_HAND = "STOPPED_BY_HAND"
     PROMOTE = "PROMOTE"
     HOLD = "HOLD"
     REJECT = "REJECT"
@@ -44,10 +50,14 @@ class NightState(StrEnum):
 
 @dataclass(frozen=True)
 class NightOrder:
-    """What is asked of one run."""
+    """What is asked of one run: the next partition, a rebuild, or an experiment.
+
+    ``experiment`` is the id of one that was ordered; it begins at any hour.
+    """
 
     holder: str
     ignore_window: bool = False
+    experiment: str | None = None
     scheduled_for: datetime | None = None
     rebuild: Rebuild | None = None
     request: PartitionRequest = field(default_factory=PartitionRequest)
@@ -91,6 +101,7 @@ class Night:
     def __init__(
         self,
         settings: Settings,
+        night_settings: NightSettingsService,
         database: Database,
         claims: Claims,
         training: TrainingService,
@@ -98,6 +109,7 @@ class Night:
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._night_settings = night_settings
         self._database = database
         self._claims = claims
         self._training = training
@@ -106,12 +118,11 @@ class Night:
 
     def admission(self, order: NightOrder) -> Admission:
         """Tell whether a run may start now."""
-        settings = self._settings
         return admit(
             self._clock(),
-            Window(settings.window_start, settings.window_end, settings.zone),
+            self._night_settings.current().window,
             scheduled_for=order.scheduled_for,
-            ignore_window=order.ignore_window,
+            ignore_window=order.ignore_window or order.experiment is not None,
         )
 
     def run_partition(self, order: NightOrder, steps: Steps) -> NightResult:
@@ -122,13 +133,15 @@ class Night:
         LeaseLost
             When another run took the lease over; nothing was committed after that.
         TripAdvanceError
-            What a step raised; the next run takes the partition over.
+            What a step raised; the next run takes the partition over. An experiment
+            ends there.
         """
         admission = self.admission(order)
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
         lease = self._acquire(order.holder)
         if lease is None:
+            self._turn_away(order)
             return NightResult(NightState.ALREADY_TRAINING)
         try:
             with kept_alive(self._database, lease, self._clock):
@@ -142,7 +155,9 @@ class Night:
         admission = self.admission(order)  # again: waiting for the lease took time
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
-        run = self._claims.claim(lease.token, order.request, order.rebuild)
+        run = self._begun(lease.token, order)
+        if run is None and order.experiment is not None:
+            return NightResult(NightState.STOPPED_BY_HAND)
         if run is None:
             choice = self._claims.next_choice(order.request)
             return NightResult(NightState.NOT_ENOUGH, choice)
@@ -150,12 +165,28 @@ class Night:
         try:
             steps.preprocess(run.id, lease.token)
             steps.train(run.id, lease.token, stop_at=stop_at)
+            steps.save(run.id, lease.token)
+            steps.promote(run.id, lease.token)
         except WindowClosed:
-            self._claims.release(run.id, lease.token)
-            return NightResult(NightState.WINDOW_CLOSED, run=run)
-        steps.save(run.id, lease.token)
-        steps.promote(run.id, lease.token)
+            status = self._claims.release(run.id, lease.token)
+            stopped = status is RunStatus.STOPPED
+            state = NightState("STOPPED_BY_HAND" if stopped else "WINDOW_CLOSED")
+            return NightResult(state, run=self._training.run(run.id))
+        except Exception as error:
+            self._claims.note_failure(run, lease.token, _code_of(error))
+            raise
         return self.result_of(run.id, order)
+
+    def _begun(self, token: str, order: NightOrder) -> TrainingRun | None:
+        if order.experiment is not None:
+            return self._claims.begin(order.experiment, token, order.request)
+        return self._claims.claim(token, order.request, order.rebuild)
+
+    def _turn_away(self, order: NightOrder) -> None:
+        """End an experiment that nobody will start again."""
+        if order.experiment is not None:
+            run = self._training.run(order.experiment)
+            self._claims.note_failure(run, run.token, NightState.ALREADY_TRAINING)
 
     def result_of(self, run_id: str, order: NightOrder) -> NightResult:
         """Return what a finished run did, and whether another could start now."""
@@ -170,6 +201,8 @@ class Night:
         )
 
     def _may_go_on(self, order: NightOrder, run: TrainingRun, choice: Choice) -> bool:
+        if order.experiment is not None:
+            return False
         # A run that was taken over came before the rebuild that is ordered.
         rebuild_waits = order.rebuild is not None and run.rebuild is None
         waits = bool(choice.uploads) or self._claims.unfinished() is not None
@@ -184,3 +217,7 @@ class Night:
             if lease is not None or time.monotonic() >= give_up_at:
                 return lease
             time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _code_of(error: Exception) -> str:
+    return error.code if isinstance(error, TripAdvanceError) else "RUN_BROKEN"

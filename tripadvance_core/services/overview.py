@@ -7,6 +7,7 @@ from tripadvance_core.domain.entities import (
     MasterPointer,
     ModelVersion,
     Promotion,
+    RunStatus,
     TrainingRun,
     Upload,
     UploadStatus,
@@ -14,9 +15,9 @@ from tripadvance_core.domain.entities import (
 from tripadvance_core.domain.partition import Choice
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.services.claims import Claims, PartitionRequest
+from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import MASTER
 from tripadvance_core.services.uploads import OLDEST_FIRST
-from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.repository import Repositories
 
@@ -57,10 +58,17 @@ class Waiting:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The latest training run, and its model once that was saved."""
+    """The latest run of a night, its model once that was saved, and whether it lives."""
 
     run: TrainingRun
     model: ModelVersion | None
+    alive: bool
+
+    @property
+    def broken(self) -> bool:
+        """Whether it failed: it was set aside, or its process is gone."""
+        left = self.run.status is RunStatus.OPEN and not self.alive
+        return left or self.run.status is RunStatus.HELD
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,8 @@ class Overview:
     """Everything that the status page shows, as it stood at ``read_at``.
 
     ``reigns`` begins with the latest one, of today's MASTER; it is empty before the
-    first.
+    first. ``undecided`` are the challengers of MASTER that are held and are compared
+    with it again each night, newest first.
     """
 
     read_at: datetime
@@ -76,6 +85,7 @@ class Overview:
     waiting: Waiting
     last_run: LastRun | None
     held: tuple[Upload, ...]
+    undecided: tuple[ModelVersion, ...]
 
     @property
     def master(self) -> Reign | None:
@@ -96,10 +106,16 @@ class Overview:
 class OverviewService:
     """Reads the overview from the database; changes nothing."""
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        night_settings: NightSettingsService,
+        claims: Claims,
+        database: Database,
+        clock: Clock,
+    ) -> None:
+        self._night_settings = night_settings
+        self._claims = claims
         self._store = Repositories(database)
-        self._max_wait = timedelta(days=settings.max_wait_days)
-        self._claims = Claims(settings, database, clock)
         self._clock = clock
 
     def read(self) -> Overview:
@@ -110,6 +126,7 @@ class OverviewService:
             waiting=self._waiting(),
             last_run=self._last_run(),
             held=self._held(),
+            undecided=self._undecided(),
         )
 
     def _reigns(self) -> tuple[Reign, ...]:
@@ -131,20 +148,23 @@ class OverviewService:
     def _waiting(self) -> Waiting:
         pending = {"status": UploadStatus.PENDING}
         uploads = self._store.uploads.select(pending, order=OLDEST_FIRST)
+        max_wait = timedelta(days=self._night_settings.current().max_wait_days)
         return Waiting(
             uploads=tuple(uploads),
             choice=self._claims.next_choice(PartitionRequest()),
-            at_the_latest=uploads[0].uploaded_at + self._max_wait if uploads else None,
+            at_the_latest=uploads[0].uploaded_at + max_wait if uploads else None,
         )
 
     def _last_run(self) -> LastRun | None:
-        latest = self._store.runs.select(order=[("number", -1)], limit=1)
+        latest = self._store.runs.select(
+            {"experiment": None}, order=[("number", -1)], limit=1
+        )
         if not latest:
             return None
         run = latest[0]
         trained = run.steps.get("train")
         model = self._store.models.find(trained["model_id"]) if trained else None
-        return LastRun(run, model)
+        return LastRun(run, model, self._claims.is_alive(run))
 
     def _held(self) -> tuple[Upload, ...]:
         return tuple(
@@ -154,3 +174,13 @@ class OverviewService:
                 limit=HELD_SHOWN,
             )
         )
+
+    def _undecided(self) -> tuple[ModelVersion, ...]:
+        pointer = self._store.pointers.find(MASTER)
+        if pointer is None:
+            return ()
+        shadows = self._store.shadows.select(
+            {"rival_id": pointer.model_id, "open": True, "former": False}
+        )
+        models = [self._store.models.get(shadow.model_id) for shadow in shadows]
+        return tuple(sorted(models, key=lambda model: -model.number))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from tripadvance_core.domain.entities import (
     DecisionRecord,
+    Experiment,
     ModelVersion,
     Rebuild,
     Shadow,
@@ -20,6 +21,7 @@ from tripadvance_core.domain.entities import (
     TrainingRun,
 )
 from tripadvance_core.domain.metrics import Floats
+from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.domain.promotion import (
     Outcome,
     Panel,
@@ -31,6 +33,7 @@ from tripadvance_core.domain.promotion import (
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.errors import AlreadyExists, Conflict
 from tripadvance_core.services.comparison import OWN, panel_of, score
+from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.panels import Panels
 from tripadvance_core.services.registry import NIGHT, Registry
 from tripadvance_core.settings import Settings
@@ -46,6 +49,7 @@ class Promoter:
     def __init__(
         self,
         settings: Settings,
+        night_settings: NightSettingsService,
         database: Database,
         objects: ObjectStore,
         registry: Registry,
@@ -53,6 +57,7 @@ class Promoter:
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._night_settings = night_settings
         self._store = Repositories(database)
         self._objects = objects
         self._registry = registry
@@ -60,12 +65,19 @@ class Promoter:
         self._clock = clock
 
     @property
-    def policy(self) -> PromotionPolicy:
-        """The rule, as the settings have it."""
+    def current_policy(self) -> PromotionPolicy:
+        """The rule, as the settings that are in force have it."""
+        return self._policy(self._night_settings.current())
+
+    def policy_of(self, run: TrainingRun) -> PromotionPolicy:
+        """Return the rule, as the settings that a run follows have it."""
+        return self._policy(self._night_settings.of_run(run))
+
+    def _policy(self, night: NightSettings) -> PromotionPolicy:
         settings = self._settings
         return PromotionPolicy(
-            metric=settings.promotion_metric,
-            min_gain=settings.min_gain,
+            metric=night.promotion_metric,
+            min_gain=night.min_gain,
             confidence=settings.promotion_confidence,
             max_looks=settings.promotion_looks,
             min_groups=settings.min_groups,
@@ -77,7 +89,8 @@ class Promoter:
         """Decide on the challenger of a run, and move MASTER if it won.
 
         The decision is recorded before anything moves; whoever takes the run over finds
-        the record, and MASTER moved or not.
+        the record, and MASTER moved or not. Of an experiment only what would become of
+        it is recorded, unless it may become MASTER; it is never kept in shadow.
         """
         if run.rebuild is not None:
             return self._enthrone_rebuilt(version, run, run.rebuild)
@@ -90,9 +103,11 @@ class Promoter:
                 decided_at=self._clock(),
                 evidence=(version.predictions,),
                 resources=self._resources(version, version.rival_id),
-                decision=self._judged(version, self.policy),
+                decision=self._judged(version, self.policy_of(run)),
             )
         )
+        if run.experiment is not None:
+            return self._tried(version, record, run.experiment)
         decision = self._switched(version, record, replacing=version.rival_id)
         if decision.outcome is Outcome.HOLD and version.rival_id is not None:
             self._keep_in_shadow(version, run)
@@ -127,7 +142,8 @@ class Promoter:
     ) -> dict[str, StoredFile]:
         """Let the shadows of MASTER predict the new rows of a run; files by shadow."""
         master = self._registry.master()
-        if master is None or run.rebuild is not None:
+        aside = run.rebuild is not None or run.experiment is not None
+        if master is None or aside:
             return {}
         new = (rows["panel"] == OWN).to_numpy(bool)
         rows, baseline = rows[new].reset_index(drop=True), baseline[new]
@@ -160,7 +176,7 @@ class Promoter:
         shadow = self._with_evidence(shadow, run, file)
         version = self._store.models.get(shadow.model_id)
         resources = self._resources(version, shadow.rival_id)
-        policy = self.policy
+        policy = self.policy_of(run)
         if shadow.former:
             nights = max(1, self._settings.probation_nights)
             policy = policy.model_copy(update={"max_looks": nights})
@@ -311,6 +327,21 @@ class Promoter:
             {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
         )
 
+    def _tried(
+        self, version: ModelVersion, record: DecisionRecord, experiment: Experiment
+    ) -> PromotionDecision:
+        """Move MASTER to an experiment that won, if whoever ordered it allowed that."""
+        decision = record.decision
+        if experiment.may_become_master:
+            return self._switched(
+                version, record, replacing=version.rival_id, by=experiment.by
+            )
+        if decision.outcome is not Outcome.PROMOTE:
+            return decision
+        return decision.model_copy(
+            update={"outcome": Outcome.HOLD, "reason": "EXPERIMENT_ONLY"}
+        )
+
     def _enthrone_rebuilt(
         self, version: ModelVersion, run: TrainingRun, rebuild: Rebuild
     ) -> PromotionDecision:
@@ -328,7 +359,7 @@ class Promoter:
                 decided_at=self._clock(),
                 evidence=(version.predictions,),
                 resources=self._resources(version, version.rival_id),
-                decision=self._judged(version, self.policy, rival=False),
+                decision=self._judged(version, self.policy_of(run), rival=False),
             )
         )
         rebuilt = record.decision.outcome is Outcome.PROMOTE

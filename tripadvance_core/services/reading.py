@@ -14,10 +14,12 @@ from tripadvance_core.tabular.jobs import (
     add_predictions,
     caps_for,
     clean_fares,
+    preview_file,
     read_trips,
     report_refusals,
     to_parquet,
 )
+from tripadvance_core.tabular.preview import Preview
 
 
 class FileReader:
@@ -34,6 +36,17 @@ class FileReader:
     def fares(self, content: bytes, name: str, mapping: ColumnMapping) -> CleanFares:
         """Read the fares of a file."""
         return CleanFares.of(self._run(clean_fares, content, name, mapping))
+
+    def preview(self, content: bytes, name: str, mapping: ColumnMapping) -> Preview:
+        """Show what a file looks like, understood or not."""
+        found = self._run(preview_file, content, name, mapping).document
+        return Preview(
+            sheets=tuple(found["sheets"]),
+            sheet=found["sheet"],
+            headers=tuple(found["headers"]),
+            columns=found["columns"],
+            rows=tuple(map(tuple, found["rows"])),
+        )
 
     def trips(self, content: bytes, name: str, mapping: ColumnMapping) -> CleanFares:
         """Read the trips of a file, whatever its prices are."""

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -29,13 +30,28 @@ from tripadvance_core.errors import (
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.proving import answers, prove_in_child
+from tripadvance_core.messages import Language, sentence
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file
-from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.storage.repository import Page, Repositories
 
 MASTER = "MASTER"
 NIGHT = "night"
 """Who moves MASTER when nobody asked by hand."""
+SWITCH_FAILED = "SWITCH_FAILED"
+"""Why the former MASTER is put back when the new one gives no price."""
+
+
+@dataclass(frozen=True)
+class Reign:
+    """How long a model was MASTER, and how it came to that.
+
+    ``model`` is None where its document is lost; ``until`` while it reigns.
+    """
+
+    switch: Promotion
+    model: ModelVersion | None
+    until: datetime | None
 
 
 class Registry:
@@ -64,6 +80,17 @@ class Registry:
         """Return every model, newest first."""
         return self._store.models.select(order=[("number", -1)])
 
+    def newest(self, most: int) -> list[ModelVersion]:
+        """Return some models, newest first."""
+        return self._store.models.select(order=[("number", -1)], limit=most)
+
+    def page(
+        self, number: int, size: int, role: ModelRole | None = None
+    ) -> Page[ModelVersion]:
+        """Return one page of the models, or of those of one role, newest first."""
+        where = {"role": role} if role else None
+        return self._store.models.page(number, size, where, order=[("number", -1)])
+
     def version(self, name: str) -> ModelVersion:
         """Return a model by its id or by its number written as ``v12`` or ``12``.
 
@@ -81,6 +108,10 @@ class Registry:
             raise NotFound("MODEL_NOT_FOUND", model=name)
         return found
 
+    def find(self, model_id: str | None) -> ModelVersion | None:
+        """Return a model that another document names, or None where it is lost."""
+        return None if model_id is None else self._store.models.find(model_id)
+
     def pointer(self) -> MasterPointer | None:
         """Return where MASTER points, or None before the first one."""
         return self._store.pointers.find(MASTER)
@@ -93,6 +124,13 @@ class Registry:
     def history(self) -> list[Promotion]:
         """Return every switch of MASTER, newest first."""
         return self._store.promotions.select(order=[("version", -1)])
+
+    def reigns(self, number: int, size: int) -> Page[Reign]:
+        """Return one page of the reigns of MASTER, newest first."""
+        page = self._store.promotions.page(number, size, order=[("version", -1)])
+        return Page(
+            tuple(map(self._reign, page.items)), page.number, page.last, page.total
+        )
 
     def master_at(self, moment: datetime) -> Promotion | None:
         """Return the switch that made the model MASTER which reigned at a moment."""
@@ -182,19 +220,29 @@ class Registry:
         self.repair()
         return pointer
 
-    def promote(self, name: str, *, reason: str, by: str) -> MasterPointer:
+    def promote(
+        self, name: str, *, reason: str, by: str, seen: int | None = None
+    ) -> MasterPointer:
         """Make a model MASTER because somebody says so.
+
+        Parameters
+        ----------
+        seen
+            The version of the pointer on which they decided, 0 for none; it must not
+            have moved since.
 
         Raises
         ------
         Refused
             ``REASON_MISSING`` without a reason.
         Conflict
-            ``ALREADY_MASTER`` when it reigns already.
+            ``ALREADY_MASTER`` when it reigns already; ``MASTER_CHANGED`` when another
+            model became MASTER after they looked.
         """
         _require(reason)
         model = self.version(name)
         current = self.pointer()
+        _require_unmoved(current, seen)
         if current is not None and current.model_id == model.id:
             raise Conflict("ALREADY_MASTER", model=model.id)
         replacing = current.model_id if current else None
@@ -202,20 +250,26 @@ class Registry:
         self._store.models.change({"_id": model.id}, {"barred": None})
         return pointer
 
-    def rollback(self, *, reason: str, by: str) -> MasterPointer:
+    def rollback(
+        self, *, reason: str, by: str, seen: int | None = None
+    ) -> MasterPointer:
         """Give MASTER back to the model that had it before.
 
-        The one that loses it is barred: no night promotes it again by itself.
+        The one that loses it is barred: no night promotes it again by itself. For
+        ``seen`` see ``promote``.
 
         Raises
         ------
         Refused
             ``REASON_MISSING`` without a reason.
+        Conflict
+            ``MASTER_CHANGED`` when another model became MASTER after they looked.
         NotFound
             ``NO_PREVIOUS_MASTER`` when there was none.
         """
         _require(reason)
         current = self.pointer()
+        _require_unmoved(current, seen)
         if current is None or current.previous_model_id is None:
             raise NotFound("NO_PREVIOUS_MASTER")
         pointer = self.promote(current.previous_model_id, reason=reason, by=by)
@@ -255,6 +309,11 @@ class Registry:
             if pointer == written:
                 return
 
+    def _reign(self, switch: Promotion) -> Reign:
+        next_one = self._store.promotions.find(f"{switch.version + 1:08d}")
+        model = self.find(switch.model_id)
+        return Reign(switch, model, next_one.at if next_one else None)
+
     def _write_derived(self, pointer: MasterPointer) -> None:
         promotion = Promotion(
             id=f"{pointer.version:08d}", **pointer.model_dump(exclude={"id"})
@@ -291,7 +350,7 @@ class Registry:
         back = former.model_copy(
             update={
                 "version": failed.version + 1,
-                "reason": "SWITCH_FAILED",
+                "reason": SWITCH_FAILED,
                 "at": self._now_after(failed),
             }
         )
@@ -337,6 +396,19 @@ class Registry:
         return self.load_files(model.id, model.files)
 
 
+def reason_of(switch: Promotion, language: Language) -> str:
+    """Return why MASTER moved: what a person wrote, or what the night's code says."""
+    by_rule = switch.by == NIGHT and switch.decision_id is not None
+    if by_rule or switch.reason == SWITCH_FAILED:
+        return sentence(switch.reason, language)
+    return switch.reason
+
+
 def _require(reason: str) -> None:
     if not reason.strip():
         raise Refused("REASON_MISSING")
+
+
+def _require_unmoved(current: MasterPointer | None, seen: int | None) -> None:
+    if seen is not None and seen != (current.version if current else 0):
+        raise Conflict("MASTER_CHANGED")

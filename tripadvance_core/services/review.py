@@ -44,7 +44,9 @@ class Review:
     def _profile(self) -> Profile | None:
         """Describe the history of the last finished night, or else what waits."""
         done = self._store.runs.select(
-            {"status": RunStatus.DONE}, order=[("number", -1)], limit=1
+            {"status": RunStatus.DONE, "experiment": None},
+            order=[("number", -1)],
+            limit=1,
         )
         if done:
             stored = StoredFile.model_validate(done[0].steps["train"]["profile"])

@@ -8,7 +8,7 @@ commits under the lease token of its run only.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,7 @@ from tripadvance_core.domain.entities import (
     ModelVersion,
     RunStatus,
     StandingPanel,
+    StepUnderWay,
     StoredFile,
     TrainingRun,
     Upload,
@@ -45,35 +46,31 @@ from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
 from tripadvance_core.learning.tuning import Tuned, tune
 from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
+from tripadvance_core.services.experiments import require_all
 from tripadvance_core.services.history import (
     History,
     load_rows,
     read_history,
     uploads_of_history,
 )
+from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.panels import (
     Panels,
     RowHashes,
     load_hashes,
     store_hashes,
 )
+from tripadvance_core.services.progress import OnRound, RoundsRecorder, untold
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
-from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.database import Database, Where
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import row_hashes_in, to_parquet
 from tripadvance_core.tabular.joining import ROW_HASH
-
-OnRound = Callable[[int, int], None]
-"""Told after every boosting round: how many are done, of how many."""
-
-
-def untold(_done: int, _of: int) -> None:
-    """Tell nobody."""
 
 
 class TrainingService:
@@ -82,6 +79,7 @@ class TrainingService:
     def __init__(
         self,
         settings: Settings,
+        night_settings: NightSettingsService,
         database: Database,
         objects: ObjectStore,
         registry: Registry,
@@ -90,6 +88,7 @@ class TrainingService:
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._night_settings = night_settings
         self._store = Repositories(database)
         self._objects = objects
         self._registry = registry
@@ -114,13 +113,17 @@ class TrainingService:
     def preprocess(self, run_id: str, token: str) -> None:
         """Prove that the rows of every file of the partition are there and sound.
 
-        A file whose rows are lost or damaged is held; the others go on.
+        A file whose rows are lost or damaged is held; the others go on. An experiment
+        changes no file: it ends there.
         """
         with self._step(run_id, token, "preprocess") as result:
             if result is None:
                 return
-            uploads = self._claimed_uploads(token)
-            sound = [h for u in uploads if (h := self._hashes(u, token)) is not None]
+            run = self._store.runs.get(run_id)
+            uploads = self._uploads(run, token)
+            if run.experiment is not None:
+                require_all(run.upload_ids, uploads)
+            sound = [h for u in uploads if (h := self._hashes(u, run)) is not None]
             result["files"] = len(sound)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
             result["rows_kept"] = sum(hashes.size for hashes in sound)
@@ -139,15 +142,17 @@ class TrainingService:
         Raises
         ------
         WindowClosed
-            ``TRAINING_STOPPED`` when ``stop_at`` came first; nothing is kept.
+            ``TRAINING_STOPPED`` when ``stop_at`` came first, or a person has stopped
+            the run; nothing is kept.
         """
         with self._step(run_id, token, "train") as result:
             if result is None:
                 return
-            history = read_history(
-                self._store, self._objects, token, self._settings.history_rows
-            )
-            parameters = self._parameters()
+            run = self._store.runs.get(run_id)
+            rounds = RoundsRecorder(self._store, run, on_round)
+            rounds.stop_if_asked()
+            history = self._history(run, token)
+            parameters = self._parameters(run)
             tuned = self._tuned(history, parameters, stop_at)
             if tuned is not None:
                 parameters = tuned.applied_to(parameters)
@@ -155,12 +160,15 @@ class TrainingService:
             model = fit(
                 history.training,
                 parameters,
-                stop_at=lambda: stop_at is not None and self._clock() >= stop_at,
-                on_round=on_round,
+                stop_at=lambda: (
+                    rounds.asked_to_stop
+                    or (stop_at is not None and self._clock() >= stop_at)
+                ),
+                on_round=rounds,
             )
             medians = RouteMedians.of(history.training)
             model, card = _judged(model, history, medians)
-            model_id = _model_id(history, parameters)
+            model_id = _model_id(history, parameters, run)
             contents = model.to_files() | card
             result["model_id"] = model_id
             result["medians"] = store_file(
@@ -184,8 +192,9 @@ class TrainingService:
             result["upload_ids"] = [upload.id for upload in history.uploads]
             result["training_rows"] = len(history.training)
             result["holdout_rows"] = len(history.holdout)
-            profile = self._review.keep_profile(run_id, history.rows)
-            result["profile"] = profile.model_dump(mode="json")
+            if run.experiment is None:
+                profile = self._review.keep_profile(run_id, history.rows)
+                result["profile"] = profile.model_dump(mode="json")
 
     def save(self, run_id: str, token: str) -> None:
         """Score challenger and rival on the reserved rows and register the model."""
@@ -256,19 +265,25 @@ class TrainingService:
         if name in run.steps:
             yield None
             return
+        mine = {"_id": run_id, "token": token, "status": RunStatus.OPEN}
+        begun = StepUnderWay(name=name, since=self._clock())
+        self._store.runs.change(mine, {"under_way": begun.model_dump(mode="json")})
         result: dict[str, Any] = {}
         wall, cpu = time.perf_counter(), time.process_time()
         yield result
         result["wall_seconds"] = round(time.perf_counter() - wall, 3)
         result["cpu_seconds"] = round(time.process_time() - cpu, 3)
         end = {"status": RunStatus.DONE, "finished_at": to_text(self._clock())}
-        mine = {"_id": run_id, "token": token, "status": RunStatus.OPEN}
-        changes = {f"steps.{name}": result} | (end if last else {})
+        changes = {f"steps.{name}": result, "under_way": None} | (end if last else {})
         if not self._store.runs.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=run_id)
 
-    def _claimed_uploads(self, token: str) -> list[Upload]:
-        return self._store.uploads.select({"claim.token": token}, order=OLDEST_FIRST)
+    def _uploads(self, run: TrainingRun, token: str) -> list[Upload]:
+        """Return what a run has claimed, or an experiment was ordered on."""
+        chosen: Where = {"claim.token": token}
+        if run.experiment is not None:
+            chosen = {"_id": {"$in": list(run.upload_ids)}}
+        return self._store.uploads.select(chosen, order=OLDEST_FIRST)
 
     def _change_claimed(
         self, upload: Upload, token: str, changes: dict[str, Any]
@@ -277,13 +292,18 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _hashes(self, upload: Upload, token: str) -> RowHashes | None:
-        """Return the identities of an upload's rows; lost or damaged, it is held."""
+    def _hashes(self, upload: Upload, run: TrainingRun) -> RowHashes | None:
+        """Return the identities of an upload's rows; lost or damaged, it is held.
+
+        An experiment holds nothing: it raises.
+        """
         try:
             return row_hashes_in(load_rows(self._objects, upload))
         except (NotFound, Corrupted) as loss:
+            if run.experiment is not None:
+                raise
             held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
-            self._change_claimed(upload, token, held)
+            self._change_claimed(upload, run.token, held)
             return None
 
     def _tuned(
@@ -307,12 +327,21 @@ class TrainingService:
             former=former[-1] if former else None,
         )
 
-    def _parameters(self) -> TrainingParameters:
-        settings = self._settings
+    def _history(self, run: TrainingRun, token: str) -> History:
+        return read_history(
+            self._store,
+            self._objects,
+            token,
+            self._night_settings.of_run(run).history_rows,
+            only=None if run.experiment is None else run.upload_ids,
+        )
+
+    def _parameters(self, run: TrainingRun) -> TrainingParameters:
+        settings, night = self._settings, self._night_settings.of_run(run)
         return TrainingParameters(
-            boosting_rounds=settings.boosting_rounds,
-            learning_rate=settings.learning_rate,
-            max_leaves=settings.max_leaves,
+            boosting_rounds=night.boosting_rounds,
+            learning_rate=night.learning_rate,
+            max_leaves=night.max_leaves,
             device=settings.device,
             threads=settings.threads,
             seed=settings.seed,
@@ -320,9 +349,7 @@ class TrainingService:
 
     def _comparison(self, run: TrainingRun, token: str) -> "_Comparison":
         """Read the rows of both panels, and what the baseline says of them."""
-        uploads = uploads_of_history(self._store, token)
-        own = [u for u in uploads if u.id in run.upload_ids]
-        earlier = [u for u in uploads if u.id not in run.upload_ids]
+        own, earlier = self._new_and_earlier(run, token)
         reserved = read_reserved(self._objects, earlier, own)
         panel_b = self._panels.standing(reserved.standing)
         in_b = (
@@ -332,6 +359,19 @@ class TrainingService:
         stored = StoredFile.model_validate(run.steps["train"]["medians"])
         medians = RouteMedians.model_validate_json(load_file(self._objects, stored))
         return _Comparison(rows, medians(rows), panel_b)
+
+    def _new_and_earlier(
+        self, run: TrainingRun, token: str
+    ) -> tuple[list[Upload], list[Upload]]:
+        """Return the files of panel A and B: an experiment is judged as a night is."""
+        if run.experiment is None:
+            uploads = uploads_of_history(self._store, token)
+            own = [u for u in uploads if u.id in run.upload_ids]
+            return own, [u for u in uploads if u.id not in run.upload_ids]
+        trained = {"status": UploadStatus.TRAINED}
+        chosen = uploads_of_history(self._store, token, run.upload_ids)
+        own = [u for u in chosen if u.status is not UploadStatus.TRAINED]
+        return own, self._store.uploads.select(trained, order=OLDEST_FIRST)
 
     def _registered(self, run: TrainingRun, comparison: "_Comparison") -> ModelVersion:
         """Score the challenger beside its rival and register it, once."""
@@ -379,6 +419,7 @@ class TrainingService:
             baseline_metrics=_metrics(scores, "baseline"),
             rival_id=master.id if master else None,
             rival_metrics=_metrics(scores, "rival"),
+            experiment=run.experiment is not None,
         )
         self._store.models.add(version)
         return version
@@ -434,12 +475,19 @@ def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
     )
 
 
-def _model_id(history: History, parameters: TrainingParameters) -> str:
-    """Name a model after what it is made of: same data and parameters, same model."""
+def _model_id(
+    history: History, parameters: TrainingParameters, run: TrainingRun
+) -> str:
+    """Name a model after what it is made of: same data and parameters, same model.
+
+    An experiment is a model of its own: what is decided on it counts for no other.
+    """
     made_of = {
         "cleaned": [u.cleaned.sha256 for u in history.uploads if u.cleaned],
         "most_rows": history.most_rows,
         "parameters": parameters.model_dump(mode="json"),
     }
+    if run.experiment is not None:
+        made_of["experiment"] = run.id
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     return digest.hexdigest()[:20]

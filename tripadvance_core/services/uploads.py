@@ -24,12 +24,14 @@ from tripadvance_core.services.review import Review
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database, Order
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
-from tripadvance_core.storage.repository import Repositories
+from tripadvance_core.storage.repository import Page, Repositories
 from tripadvance_core.tabular.jobs import CleanFares
+from tripadvance_core.tabular.preview import Preview
 
 OLDEST_FIRST: Order = (("uploaded_at", 1),)
 UNUSED = [UploadStatus.REJECTED, UploadStatus.HELD, UploadStatus.WITHDRAWN]
 """Uploads that no model has seen or will see: their bytes may be handed in again."""
+PAGE_SIZE = 25
 HELD_FOR_REVIEW = "CONTRADICTS_HISTORY"
 
 
@@ -93,6 +95,19 @@ class UploadService:
     def with_known_headers(self, mapping: ColumnMapping, owner: str) -> ColumnMapping:
         """Return a mapping with what its owner has mapped in earlier files."""
         return self._aliases.added_to(mapping, owner)
+
+    def preview(
+        self, content: bytes, name: str, mapping: ColumnMapping, *, owner: str
+    ) -> Preview:
+        """Show what a file looks like, whether or not it can be read.
+
+        Raises
+        ------
+        FileRefused
+            Where nothing of it can be shown.
+        """
+        known = self.with_known_headers(mapping, owner)
+        return self._reader.preview(content, name, known)
 
     def check(
         self, content: bytes, name: str, mapping: ColumnMapping, *, owner: str
@@ -186,6 +201,26 @@ class UploadService:
             mark_withdrawn(self._store, model)
         return withdrawn
 
+    def page(self, number: int, status: UploadStatus | None = None) -> Page[Upload]:
+        """Return one page of the uploads, newest first."""
+        where = {"status": status} if status else {}
+        newest_first: Order = [("uploaded_at", -1)]
+        return self._store.uploads.page(number, PAGE_SIZE, where, order=newest_first)
+
+    def original(self, upload_id: str) -> tuple[Upload, bytes]:
+        """Return an upload and its bytes as they were handed in."""
+        upload = self.find(upload_id)
+        return upload, load_file(self._objects, upload.raw)
+
+    def read_again(self, upload_id: str) -> FileCheck:
+        """Read the kept bytes of an upload once more, as they were read before."""
+        upload, content = self.original(upload_id)
+        try:
+            fares = self._reader.fares(content, upload.name, upload.mapping)
+        except FileRefused as refusal:
+            return FileCheck(upload.name, fares=None, refusal=refusal)
+        return FileCheck(upload.name, fares)
+
     def models_trained_on(self, upload_id: str) -> list[ModelVersion]:
         """Return the models that have learned from an upload, first one first."""
         models = self._store.models.select(order=[("number", 1)])
@@ -199,8 +234,7 @@ class UploadService:
         FileRefused
             Where the file as a whole was refused.
         """
-        upload = self.find(upload_id)
-        content = load_file(self._objects, upload.raw)
+        upload, content = self.original(upload_id)
         return self._reader.refusals_report(
             content, upload.name, upload.mapping, language
         )

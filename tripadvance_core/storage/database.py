@@ -41,9 +41,13 @@ class Database(Protocol):
         where: Where | None = None,
         *,
         order: Order = (),
+        skip: int = 0,
         limit: int | None = None,
     ) -> list[Document]:
-        """Return the documents that match, in order; ties fall by ``_id``."""
+        """Return the documents that match, in order; ties fall by ``_id``.
+
+        ``skip`` leaves out so many of the first.
+        """
 
     def count(self, collection: str, where: Where | None = None) -> int:
         """Return how many documents match."""

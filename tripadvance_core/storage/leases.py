@@ -65,6 +65,13 @@ def release(database: Database, lease: Lease) -> None:
     database.delete(_COLLECTION, {"_id": lease.name, "token": lease.token})
 
 
+def holder_of(database: Database, name: str, now: datetime) -> str | None:
+    """Return the token under which a lease is held, or None where it is free."""
+    document = database.get(_COLLECTION, name)
+    held = document is not None and document["expires_at"] > to_text(now)
+    return str(document["token"]) if document is not None and held else None
+
+
 @contextmanager
 def kept_alive(database: Database, lease: Lease, clock: Clock) -> Iterator[None]:
     """Renew a lease in the background for as long as the work goes on.

@@ -83,6 +83,7 @@ class MongoDatabase:
         where: Where | None = None,
         *,
         order: Order = (),
+        skip: int = 0,
         limit: int | None = None,
     ) -> list[Document]:
         where = where or {}
@@ -91,7 +92,7 @@ class MongoDatabase:
             return []
         with self._collection(collection) as documents:
             found = documents.find(where, sort=total_order(order))
-            return list(found.limit(limit or 0))
+            return list(found.skip(skip).limit(limit or 0))
 
     def count(self, collection: str, where: Where | None = None) -> int:
         where = where or {}

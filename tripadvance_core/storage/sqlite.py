@@ -67,10 +67,11 @@ class SqliteDatabase:
         where: Where | None = None,
         *,
         order: Order = (),
+        skip: int = 0,
         limit: int | None = None,
     ) -> list[Document]:
         with self._reading(collection) as connection:
-            rows = _select(connection, collection, where or {}, order, limit)
+            rows = _select(connection, collection, where or {}, order, limit, skip)
         return [json.loads(body) for _, body in rows]
 
     def count(self, collection: str, where: Where | None = None) -> int:
@@ -236,6 +237,7 @@ def _select(
     where: Where,
     order: Order,
     limit: int | None,
+    skip: int = 0,
 ) -> list[tuple[int, str]]:
     condition, values = _condition(where)
     columns = ", ".join(
@@ -245,8 +247,8 @@ def _select(
     without_limit = -1
     return connection.execute(
         f'SELECT rowid, body FROM "{collection}" WHERE {condition} '  # noqa: S608
-        f"ORDER BY {columns} LIMIT ?",
-        [*values, without_limit if limit is None else limit],
+        f"ORDER BY {columns} LIMIT ? OFFSET ?",
+        [*values, without_limit if limit is None else limit, skip],
     ).fetchall()
 
 

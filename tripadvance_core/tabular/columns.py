@@ -154,16 +154,37 @@ def place_columns(header: Header, mapping: ColumnMapping) -> dict[str, int]:
         column: _mapped_place(column, text, header)
         for column, text in mapping.headers.items()
     }
+    return mapped | {
+        column: only
+        for column, places in _candidates(header, mapping, mapped).items()
+        if (only := _only_place(column, places, header)) is not None
+    }
+
+
+def placed_without_doubt(header: Header, mapping: ColumnMapping) -> dict[str, int]:
+    """Return the places of the columns that can be told, leaving out all others."""
+    mapped = {
+        column: places[0]
+        for column, text in mapping.headers.items()
+        if (places := _places_of(text, header.texts))
+    }
+    return mapped | {
+        column: places[0]
+        for column, places in _candidates(header, mapping, mapped).items()
+        if len(places) == 1
+    }
+
+
+def _candidates(
+    header: Header, mapping: ColumnMapping, mapped: Mapping[str, int]
+) -> dict[str, list[int]]:
+    """Return the places that may be a column's, of those that were not mapped."""
     candidates: dict[str, list[int]] = {}
     for place, text in enumerate(header.texts):
         column = _recognise(text, mapping.aliases)
         if column and column not in mapped and place not in mapped.values():
             candidates.setdefault(column, []).append(place)
-    return mapped | {
-        column: only
-        for column, places in candidates.items()
-        if (only := _only_place(column, places, header)) is not None
-    }
+    return candidates
 
 
 def duration_unit_in_header(header: Header, place: int) -> DurationUnit | None:

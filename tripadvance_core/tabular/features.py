@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.holdout import canonical_name
 from tripadvance_core.tabular.calendar import CYCLES, Days, day_number
-from tripadvance_core.tabular.columns import QUOTE_DATE
 from tripadvance_core.tabular.joining import FareRows
 
 FeatureType = Literal["float", "c"]
@@ -30,6 +29,7 @@ AIRLINE_ROUTE: Final = "airline · start_city → end_city"
 DAY: Final = "date.number"
 LEAD_DAYS: Final = "lead_days"
 DURATION: Final = "duration_minutes"
+QUOTE_DATE: Final = "quote_date"
 WEIGHT: Final = "seats"
 
 _PLACES: Final = ("start_city", "end_city", "airline")

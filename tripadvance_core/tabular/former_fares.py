@@ -21,8 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tripadvance_core.domain.holdout import canonical_name, mixed, row_hashes
-from tripadvance_core.tabular.columns import QUOTE_DATE
-from tripadvance_core.tabular.features import Columns, columns_of
+from tripadvance_core.tabular.features import QUOTE_DATE, Columns, columns_of
 from tripadvance_core.tabular.identity import hashed
 from tripadvance_core.tabular.jobs import from_parquet, to_parquet
 from tripadvance_core.tabular.joining import FareRows

@@ -26,6 +26,14 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
 _MISSING = np.uint64(0)
 
 
+def canonical_names(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column of names in the form in which they are equal.
+
+    Missing names stay missing.
+    """
+    return column.map({name: canonical_name(name) for name in column.dropna().unique()})
+
+
 def row_hashes(frame: pd.DataFrame) -> "pd.Series[Any]":
     """Return the identity of each row of a cleaned frame, uint64, on its index.
 

@@ -26,7 +26,9 @@ from tripadvance_core.tabular.places import (
     fold_names,
     names_with_another_state,
 )
+from tripadvance_core.tabular.preview import preview
 from tripadvance_core.tabular.refusals import write_refusals
+from tripadvance_core.tabular.texts import fold
 from tripadvance_core.tabular.writing import write_predictions
 
 _MEGABYTE: Final = 1024 * 1024
@@ -59,6 +61,17 @@ class CleanFares:
     def rows(self) -> pd.DataFrame:
         """Return the rows as a frame."""
         return from_parquet(self.parquet)
+
+    def respelled(self) -> dict[str, tuple[str, ...]]:
+        """Return the names that were spelled in other ways, and those ways.
+
+        Another case or accent is not worth telling.
+        """
+        ways: dict[str, set[str]] = {}
+        for name in self.folded:
+            if fold(name.spelled) != fold(name.canonical):
+                ways.setdefault(name.canonical, set()).add(name.spelled)
+        return {name: tuple(sorted(ways[name])) for name in sorted(ways)}
 
     def with_note(self, note: Note) -> "CleanFares":
         """Return the same with one more thing worth knowing."""
@@ -95,6 +108,16 @@ def clean_fares(
     table = read_fares(content, name, mapping, base_currency)
     rows, folded = fold_names(table.coded)
     return _outcome(with_identity(rows), table, folded)
+
+
+def preview_file(
+    content: bytes,
+    name: str,
+    mapping: ColumnMapping,
+    base_currency: str,  # noqa: ARG001 - all work on files takes the same
+) -> Outcome:
+    """Show what a file looks like, understood or not."""
+    return Outcome(vars(preview(content, name, mapping)), {})
 
 
 def read_trips(

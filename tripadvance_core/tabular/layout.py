@@ -177,7 +177,7 @@ def find_layout(
         ``SHEET_NOT_FOUND``, ``SHEET_AMBIGUOUS``, ``MISSING_COLUMN``, or what
         ``columns.place_columns`` raises.
     """
-    headed = [_headed(sheet, mapping) for sheet in _eligible(sheets, mapping.sheet)]
+    headed = headed_sheets(sheets, mapping)
     complete = [
         part
         for part in headed
@@ -193,6 +193,17 @@ def find_layout(
     if missing := first.missing(places, price_required=price_required):
         raise FileRefused("MISSING_COLUMN", columns=", ".join(missing))
     return Layout(tuple(parts), places)
+
+
+def headed_sheets(sheets: Sequence[Sheet], mapping: ColumnMapping) -> list[Headed]:
+    """Return the sheets that may hold fares, each with its most likely header.
+
+    Raises
+    ------
+    FileRefused
+        ``SHEET_NOT_FOUND``, or ``EMPTY`` where all of them are hidden.
+    """
+    return [_headed(sheet, mapping) for sheet in _eligible(sheets, mapping.sheet)]
 
 
 def _named(part: Headed) -> Iterator[tuple[str, int]]:

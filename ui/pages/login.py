@@ -5,9 +5,12 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
 
 from tripadvance_core.bootstrap import Services
-from tripadvance_core.services.accounts import MAX_EMAIL_LENGTH, MAX_PASSWORD_LENGTH
-from ui.rendering import Words, chosen_language, render
-from ui.security import HOME_PAGE, LOGIN_PAGE, SESSION_COOKIE, signed_in
+from tripadvance_core.services.passwords import MAX_PASSWORD_LENGTH
+from tripadvance_core.services.people import MAX_EMAIL_LENGTH
+from ui.answers import SESSION_COOKIE, signed_in
+from ui.forms import address_of, door
+from ui.places import HOME, LOGIN_PAGE
+from ui.slowly import slowly
 
 
 class SignIn(BaseModel):
@@ -20,20 +23,22 @@ class SignIn(BaseModel):
 def routes(services: Services) -> APIRouter:
     """Return the login page and what its form and the sign-out button ask for."""
     router = APIRouter()
-    settings, accounts = services.settings, services.accounts
+    accounts = services.accounts
+    is_open = services.settings.registration == "open"
 
     @router.get(LOGIN_PAGE)
     def page(request: Request) -> HTMLResponse:
-        language = chosen_language(request.cookies, settings.language)
-        return HTMLResponse(render("login.html", Words(language, settings.zone)))
+        return door("login.html", request, services, registration_is_open=is_open)
 
-    # Not async: the slow check of the password then runs beside the event loop.
     @router.post("/auth/login")
-    def sign_in(form: SignIn, request: Request) -> JSONResponse:
-        address = request.client.host if request.client else "unknown"
-        token = accounts.sign_in(form.email, form.password, address)
-        accounts.sign_out(request.cookies.get(SESSION_COOKIE, ""))
-        return signed_in(HOME_PAGE, token, request)
+    async def sign_in(form: SignIn, request: Request) -> JSONResponse:
+        def check_and_open() -> JSONResponse:
+            token = accounts.sign_in(form.email, form.password, address_of(request))
+            accounts.sign_out(request.cookies.get(SESSION_COOKIE, ""))
+            user = accounts.user_of(token)
+            return signed_in(HOME.path, token, request, user.language if user else None)
+
+        return await slowly(check_and_open)
 
     @router.post("/auth/logout")
     def sign_out(request: Request) -> JSONResponse:

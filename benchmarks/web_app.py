@@ -1,0 +1,365 @@
+"""The web app beside a bare Gradio app: its start, its weight, and 50 people at once.
+
+Both apps run on this machine, one after the other, and are asked alike::
+
+    python benchmarks/web_app.py
+
+Start: from the process to the first answered page. Weight: what a browser gets over the
+wire for a page with an empty cache. Load: 25 people open pages one after another,
+20 ask for prices, 5 hand in files of 20 MB, for a minute; a page is there when the data
+of all its parts are. The bare app has one page, one handler that returns at once, and
+takes the same files.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+import psutil
+from people import Failed, hand_in, open_page
+from playwright.sync_api import sync_playwright
+from rich.console import Console
+from rich.table import Table
+
+from tripadvance_core.bootstrap import Services, opened_services
+from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.services.night import NightOrder
+from tripadvance_core.settings import load_settings
+
+SAMPLE = Path(__file__).parents[1] / "sample_xlsx" / "flights.xlsx"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+BROWSING, PREDICTING, UPLOADING = 25, 20, 5
+UPLOAD_BYTES = 20 * 1000**2
+STARTS = 3
+THINK_SECONDS = 2.0
+PAGES = ("/", "/data", "/models", "/metrics", "/training")
+TRIP = "/predict?from=São+Paulo&to=Recife&date=2025-12-10"
+BARE_APP = """
+import sys
+import gradio as gr
+
+with gr.Blocks() as app:
+    shown, file = gr.HTML(), gr.File()
+    app.load(lambda: "<p>Hello</p>", None, shown)
+app.launch(server_port=int(sys.argv[1]), quiet=True)
+"""
+
+
+@click.command()
+@click.option("--seconds", default=60.0, show_default=True, help="Length of the load.")
+def main(seconds: float) -> None:
+    """Measure the web app beside a bare Gradio app."""
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir = Path(folder)
+        bare_script = data_dir / "bare.py"
+        bare_script.write_text(BARE_APP)
+        token = _prepare(data_dir)
+        ours = App(
+            [sys.executable, "-m", "deployments.web"],
+            {"TRIPADVANCE_DATA_DIR": str(data_dir)},
+            {"tripadvance_session": token},
+            first_page="/login/",
+        )
+        bare = App([sys.executable, str(bare_script)], {}, {}, first_page="/")
+        console = Console()
+        console.print(_starts(ours, bare))
+        console.print(_weights(ours, bare))
+        console.print(_loads(ours, bare, seconds))
+
+
+@dataclass(frozen=True)
+class App:
+    """How an app is started and asked."""
+
+    command: list[str]
+    environment: dict[str, str]
+    cookies: dict[str, str]
+    first_page: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """An app that answers."""
+
+    url: str
+    process: psutil.Process
+    seconds_to_first_page: float
+    cpu_to_first_page: float
+
+
+@contextmanager
+def running(app: App) -> Iterator[Running]:
+    """Start an app and wait for its first page."""
+    port = _free_port()
+    command = (
+        [*app.command, str(port)]
+        if "deployments.web" not in app.command
+        else app.command
+    )
+    environment = (
+        os.environ
+        | {"GRADIO_ANALYTICS_ENABLED": "False", "TRIPADVANCE_WEB_PORT": str(port)}
+        | app.environment
+    )
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        while not _answers(url + app.first_page):
+            time.sleep(0.02)
+        seconds = time.perf_counter() - began
+        watched = psutil.Process(process.pid)
+        times = watched.cpu_times()
+        yield Running(url, watched, seconds, times.user + times.system)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=60).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _prepare(data_dir: Path) -> str:
+    """Make an installation with a MASTER; return the token of an administrator."""
+    settings = load_settings(data_dir)
+    with opened_services(settings) as services:
+        services.uploads.ingest(
+            SAMPLE.read_bytes(), SAMPLE.name, ColumnMapping(), owner="benchmark"
+        )
+        services.night.run_partition(
+            NightOrder(holder="benchmark", ignore_window=True), services.training
+        )
+        return _administrator(services)
+
+
+def _administrator(services: Services) -> str:
+    link = services.accounts.first_admin_token() or ""
+    password = secrets.token_urlsafe(16)
+    user = services.accounts.create_first_admin(
+        link, "benchmark@example.com", "Benchmark", password
+    )
+    return services.accounts.open_session(user)
+
+
+def _starts(ours: App, bare: App) -> Table:
+    """Start each app in turn."""
+    seconds: dict[str, list[tuple[float, float]]] = {
+        "TripAdvance": [],
+        "bare Gradio": [],
+    }
+    for _ in range(STARTS):
+        for name, app in (("TripAdvance", ours), ("bare Gradio", bare)):
+            with running(app) as started:
+                seconds[name].append(
+                    (started.seconds_to_first_page, started.cpu_to_first_page)
+                )
+    wall, cpu = (
+        {
+            name: statistics.median(run[part] for run in runs)
+            for name, runs in seconds.items()
+        }
+        for part in (0, 1)
+    )
+    table = Table("", "wall s", "CPU s", title="Process to first answered page")
+    for name in seconds:
+        table.add_row(name, f"{wall[name]:.1f}", f"{cpu[name]:.1f}")
+    table.add_row(
+        "ratio",
+        *(f"{each['TripAdvance'] / each['bare Gradio']:.2f}" for each in (wall, cpu)),
+    )
+    return table
+
+
+def _weights(ours: App, bare: App) -> Table:
+    """Open pages with an empty cache and count what comes over the wire."""
+    table = Table("page", "MB", title="Over the wire, empty cache")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        for name, app, pages in (
+            ("TripAdvance", ours, ("/login/", *PAGES)),
+            ("bare Gradio", bare, ("/",)),
+        ):
+            with running(app) as started:
+                for path in pages:
+                    cookies = {} if path == "/login/" else app.cookies
+                    size = _bytes_of_page(browser, started.url, path, cookies)
+                    table.add_row(f"{name} {path}", f"{size / 1e6:.2f}")
+        browser.close()
+    return table
+
+
+def _bytes_of_page(browser: Any, url: str, path: str, cookies: dict[str, str]) -> int:
+    context = browser.new_context()
+    context.add_cookies(
+        [{"name": name, "value": value, "url": url} for name, value in cookies.items()]
+    )
+    page = context.new_page()
+    received: list[int] = []
+    devtools = context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    devtools.on(
+        "Network.loadingFinished",
+        lambda event: received.append(int(event["encodedDataLength"])),
+    )
+    page.goto(url + path)
+    page.wait_for_timeout(5000)
+    context.close()
+    return sum(received)
+
+
+@dataclass
+class Findings:
+    """What one load has shown; times in seconds."""
+
+    pages: list[float] = field(default_factory=list)
+    prices: list[float] = field(default_factory=list)
+    uploads: list[float] = field(default_factory=list)
+    health: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    rss_before: int = 0
+    rss_most: int = 0
+
+
+def _loads(ours: App, bare: App, seconds: float) -> Table:
+    table = Table(
+        "",
+        "pages",
+        "p95 s",
+        "prices",
+        "p95 s",
+        "uploads",
+        "health max ms",
+        "RSS MB before, most",
+        "errors",
+        title=f"{BROWSING} browse, {PREDICTING} ask for prices, {UPLOADING} hand in 20 MB",
+    )
+    for name, app, pages, trip in (
+        ("TripAdvance", ours, PAGES, TRIP),
+        ("bare Gradio", bare, ("/",), "/"),
+    ):
+        with running(app) as started:
+            found = asyncio.run(_load(started, app, pages, trip, seconds))
+        table.add_row(
+            name,
+            str(len(found.pages)),
+            f"{_p95(found.pages):.2f}",
+            str(len(found.prices)),
+            f"{_p95(found.prices):.2f}",
+            str(len(found.uploads)),
+            f"{1000 * max(found.health):.0f}",
+            f"{found.rss_before / 1e6:.0f}, {found.rss_most / 1e6:.0f}",
+            str(len(found.errors)),
+        )
+        for error in sorted(set(found.errors))[:5]:
+            print(name, error)
+    return table
+
+
+def _p95(times: list[float]) -> float:
+    return statistics.quantiles(times, n=20)[-1] if len(times) > 1 else float("nan")
+
+
+async def _load(
+    started: Running, app: App, pages: tuple[str, ...], trip: str, seconds: float
+) -> Findings:
+    found = Findings(rss_before=started.process.memory_info().rss)
+    async with _people(started, app) as person:
+        for path in (*pages, trip):  # what is read once is read before the clock runs
+            await open_page(person(), path)
+        end = time.monotonic() + seconds
+
+        async def keep(
+            act: Callable[[httpx.AsyncClient, int], Awaitable[None]], times: list[float]
+        ) -> None:
+            client, turn = person(), 0
+            await asyncio.sleep(THINK_SECONDS * secrets.randbelow(1000) / 1000)
+            while time.monotonic() < end:
+                began = time.perf_counter()
+                try:
+                    await act(client, turn)
+                    times.append(time.perf_counter() - began)
+                except (httpx.HTTPError, Failed) as error:
+                    found.errors.append(f"{type(error).__name__}: {error}"[:200])
+                turn += 1
+                await asyncio.sleep(THINK_SECONDS)
+
+        async def browse(client: httpx.AsyncClient, turn: int) -> None:
+            await open_page(client, pages[turn % len(pages)])
+
+        async def ask(client: httpx.AsyncClient, _turn: int) -> None:
+            await open_page(client, trip)
+
+        async def send(client: httpx.AsyncClient, _turn: int) -> None:
+            content = secrets.token_bytes(100) * (UPLOAD_BYTES // 100)
+            await hand_in(client, content)
+
+        async def watch() -> None:
+            client = person()
+            while time.monotonic() < end:
+                began = time.perf_counter()
+                await client.get("/healthz")
+                found.health.append(time.perf_counter() - began)
+                rss = started.process.memory_info().rss
+                found.rss_most = max(found.rss_most, rss)
+                await asyncio.sleep(0.25)
+
+        await asyncio.gather(
+            watch(),
+            *(keep(browse, found.pages) for _ in range(BROWSING)),
+            *(keep(ask, found.prices) for _ in range(PREDICTING)),
+            *(keep(send, found.uploads) for _ in range(UPLOADING)),
+        )
+    return found
+
+
+@asynccontextmanager
+async def _people(
+    started: Running, app: App
+) -> AsyncIterator[Callable[[], httpx.AsyncClient]]:
+    clients: list[httpx.AsyncClient] = []
+
+    def person() -> httpx.AsyncClient:
+        client = httpx.AsyncClient(
+            base_url=started.url,
+            cookies=app.cookies,
+            headers={"origin": started.url, "accept": "text/html, */*"},
+            timeout=120,
+        )
+        clients.append(client)
+        return client
+
+    yield person
+    for client in clients:
+        await client.aclose()
+
+
+if __name__ == "__main__":
+    main()

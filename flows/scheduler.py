@@ -1,0 +1,48 @@
+"""Prefect as the web app sees it: it starts runs, and it starts the nights."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from tripadvance_core.errors import SchedulerDown
+from tripadvance_core.services.scheduler import Schedule
+
+_LOG = logging.getLogger(__name__)
+
+
+class PrefectScheduler:
+    """The ``Scheduler`` on the Prefect server that the environment names.
+
+    Prefect takes seconds to import, so the first that asks does that, not the process
+    that starts.
+    """
+
+    def start_experiment(self, run_id: str) -> str:
+        """Submit a run of the nightly deployment for an experiment."""
+        with _prefect() as control:
+            return str(control.submit({"experiment": run_id}, tags=["experiment"]))
+
+    def schedule(self) -> Schedule | None:
+        """Return the schedule of the nightly deployment."""
+        with _prefect() as control:
+            return control.schedule()  # type: ignore[no-any-return]
+
+    def follow(self, schedule: Schedule) -> None:
+        """Put the nightly deployment on another schedule."""
+        with _prefect() as control:
+            control.follow(schedule)
+
+
+@contextmanager
+def _prefect() -> Iterator[ModuleType]:
+    from httpx import HTTPError
+    from prefect.exceptions import ObjectNotFound
+
+    from flows import control
+
+    try:
+        yield control
+    except (HTTPError, ObjectNotFound) as error:
+        _LOG.error("Prefect did not do what was asked", exc_info=error)
+        raise SchedulerDown("PREFECT_UNAVAILABLE") from error

@@ -1,0 +1,58 @@
+"""Why a price is what it is, by causes that people know."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tripadvance_core.domain.trips import Reason
+from tripadvance_core.learning.explanation import contributions
+from tripadvance_core.learning.model import FareModel
+from tripadvance_core.tabular.features import (
+    AIRLINE_ROUTE,
+    DURATION,
+    LEAD_DAYS,
+    ROUTE,
+    Columns,
+)
+
+_CAUSES: Final[Mapping[str, str]] = {
+    LEAD_DAYS: "WHY_LEAD_TIME",
+    DURATION: "WHY_DURATION",
+    "start_city": "WHY_ROUTE",
+    "end_city": "WHY_ROUTE",
+    "start_airport": "WHY_ROUTE",
+    "end_airport": "WHY_ROUTE",
+    ROUTE: "WHY_ROUTE",
+    "airline": "WHY_AIRLINE",
+    AIRLINE_ROUTE: "WHY_AIRLINE",
+}
+_DAY: Final = "date."
+_CENTS: Final = 100
+
+
+def reasons_for(model: FareModel, row: Columns) -> tuple[float, tuple[Reason, ...]]:
+    """Return what every price starts from, and what each cause adds for one row.
+
+    Both in whole cents of the base currency, which add up to the price in whole cents.
+    The weightiest reason comes first.
+    """
+    found = contributions(model, row)
+    amounts: dict[tuple[str, str | None], float] = {}
+    for feature, amount in zip(found.features, found.values[0], strict=True):
+        cause = _cause(feature)
+        amounts[cause] = amounts.get(cause, 0.0) + float(amount)
+    cents = {cause: round(_CENTS * amount) for cause, amount in amounts.items()}
+    base = round(_CENTS * float(found.price[0])) - sum(cents.values())
+    ranked = sorted(cents.items(), key=lambda item: -abs(item[1]))
+    return base / _CENTS, tuple(
+        Reason(code=code, column=column, amount=amount / _CENTS)
+        for (code, column), amount in ranked
+        if amount
+    )
+
+
+def _cause(feature: str) -> tuple[str, str | None]:
+    if feature.startswith(_DAY):
+        return "WHY_DAY", None
+    if feature in _CAUSES:
+        return _CAUSES[feature], None
+    return "WHY_FURTHER", feature
