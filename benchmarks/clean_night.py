@@ -27,7 +27,7 @@ from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.learning.boosting import TrainingParameters, plain_rounds
-from tripadvance_core.learning.matrices import EncodedFares, training_matrix
+from tripadvance_core.learning.matrices import EncodedFares, training_matrix, weights_of
 from tripadvance_core.learning.trial import hold_a_trial
 from tripadvance_core.services.history import History, read_history, read_rows
 from tripadvance_core.services.night import NightOrder
@@ -172,7 +172,8 @@ def fit_bare(
     if share < 1:
         prices = plain.inplace_predict(matrix) * model.price_scale
         predicted = share * predicted + (1 - share) * prices
-    return RegressionMetrics.of(history.holdout["price"].to_numpy(float), predicted)
+    actual = history.holdout["price"].to_numpy(float)
+    return RegressionMetrics.of(actual, predicted, weights_of(history.holdout))
 
 
 def show(seconds: Seconds, model: ModelVersion, bare: RegressionMetrics) -> None:

@@ -39,6 +39,7 @@ from tripadvance_core.learning.evaluation import (
     judged_by_halves,
     original_baseline,
 )
+from tripadvance_core.learning.matrices import weights_of
 from tripadvance_core.learning.model import FareModel, Prices
 from tripadvance_core.learning.training import fit
 from tripadvance_core.services.history import load_rows
@@ -66,6 +67,10 @@ class Split:
     calibration: pd.DataFrame
     judged: pd.DataFrame
     later: bool
+
+    @property
+    def weights(self) -> Floats:
+        return weights_of(self.judged)
 
     @property
     def actual(self) -> Floats:
@@ -158,19 +163,19 @@ def measure(
         if split.later
         else judged_by_halves(model, estimate, split.actual)
     )
-    add(table, "TripAdvance", split.actual, prices.price, seconds)
+    add(table, "TripAdvance", split, prices.price, seconds)
     with tempfile.TemporaryDirectory() as folder:
         hand_out(split, Path(folder))
         for rival in rivals:
             predicted, spent = compete(rival, Path(folder), settings.threads)
-            add(table, rival, split.actual, predicted, spent)
+            add(table, rival, split, predicted, spent)
     for name, baseline in (
         ("route median", RouteMedians.of),
         ("original: tree on duration", original_baseline),
     ):
         start = time.process_time()
         predicted = baseline(split.training)(split.judged)
-        add(table, name, split.actual, predicted, time.process_time() - start)
+        add(table, name, split, predicted, time.process_time() - start)
     console.print(table)
     tell_of(model, split, prices)
     if repeat:
@@ -224,9 +229,9 @@ def compete(rival: str, folder: Path, threads: int) -> tuple[Floats, float]:
 
 
 def add(
-    table: Table, name: str, actual: Floats, predicted: Floats, seconds: float
+    table: Table, name: str, split: Split, predicted: Floats, seconds: float
 ) -> None:
-    scores = RegressionMetrics.of(actual, predicted)
+    scores = RegressionMetrics.of(split.actual, predicted, split.weights)
     table.add_row(
         name,
         f"{scores.mean_absolute_percentage_error:.2f}",

@@ -3,16 +3,18 @@
 import logging
 
 from fastapi import Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from tripadvance_core.errors import NotFound, Refused, TripAdvanceError, Unavailable
 from tripadvance_core.messages import Language, sentence
 from tripadvance_core.services.sessions import ABSOLUTE_LIMIT
-from ui.rendering import LANGUAGE_COOKIE
+from tripadvance_core.settings import Settings
+from ui.rendering import LANGUAGE_COOKIE, Words, chosen_language, render
 
 _LOG = logging.getLogger(__name__)
 
 SESSION_COOKIE = "tripadvance_session"
+UPLOAD = "/gradio_api/upload"
 
 _STATUS_OF_CODE = {
     "LOGIN_REFUSED": 401,
@@ -66,10 +68,22 @@ def answer_to_error(error: TripAdvanceError, language: Language) -> JSONResponse
     return JSONResponse({"code": code, "message": message, "detail": message}, status)
 
 
-def answer_to_upload_error(error: TripAdvanceError, language: Language) -> Response:
-    """Answer likewise in plain text, which Gradio's front end shows as it is."""
-    status, _, message = _told(error, language)
-    return PlainTextResponse(message, status)
+def refusal(error: TripAdvanceError, request: Request, settings: Settings) -> Response:
+    """Answer with an error in the form that whoever asks can show: page, text or JSON."""
+    words = Words(chosen_language(request.cookies, settings.language), settings.zone)
+    if request.scope["path"] == UPLOAD:  # Gradio's front end shows the answer as it is
+        status, _, message = _told(error, words.language)
+        return PlainTextResponse(message, status)
+    if wants_page(request):
+        status, _, message = _told(error, words.language)
+        return HTMLResponse(render("refused.html", words, message=message), status)
+    return answer_to_error(error, words.language)
+
+
+def wants_page(request: Request) -> bool:
+    """Tell whether a person opens an address in a browser."""
+    by_a_person = "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and by_a_person
 
 
 def _told(error: TripAdvanceError, language: Language) -> tuple[int, str, str]:

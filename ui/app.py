@@ -8,13 +8,13 @@ import gradio as gr
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
 from tripadvance_core.services.scheduler import Scheduler
-from ui.answers import answer_to_error
+from ui.answers import refusal
 from ui.api import CallErrors, add_api
 from ui.desk import Desk
 from ui.document import OwnDocument
@@ -54,7 +54,6 @@ from ui.places import (
     UPLOAD,
     Place,
 )
-from ui.rendering import chosen_language
 from ui.security import Gate
 from ui.theme import theme
 
@@ -197,18 +196,14 @@ def _calls(pages: gr.Blocks) -> frozenset[str]:
 
 
 def _answer_errors(app: FastAPI, services: Services) -> None:
-    default_language = services.settings.language
-
     @app.exception_handler(TripAdvanceError)
-    def refused(request: Request, error: TripAdvanceError) -> JSONResponse:
-        return answer_to_error(
-            error, chosen_language(request.cookies, default_language)
-        )
+    def refused(request: Request, error: TripAdvanceError) -> Response:
+        return refusal(error, request, services.settings)
 
     @app.exception_handler(RequestValidationError)
-    def malformed(request: Request, _error: RequestValidationError) -> JSONResponse:
+    def malformed(request: Request, _error: RequestValidationError) -> Response:
         return refused(request, Refused("WEB_REQUEST_INVALID"))
 
     @app.exception_handler(Exception)
-    def broken(request: Request, _error: Exception) -> JSONResponse:
+    def broken(request: Request, _error: Exception) -> Response:
         return refused(request, TripAdvanceError("WEB_BROKEN"))

@@ -5,11 +5,35 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tripadvance_core.domain.promotion import Gate, PromotionDecision
+from tripadvance_core.tabular.features import (
+    AIRLINE_ROUTE,
+    DAY,
+    DURATION,
+    LEAD_DAYS,
+    ROUTE,
+)
 from ui.rendering import Words
 
 UNKNOWN: Final = "–"
 IN_MONEY: Final = ("mean_absolute_error", "root_mean_squared_error")
 
+_FEATURES: Final = {
+    "start_city": "FEATURE_START_CITY",
+    "end_city": "FEATURE_END_CITY",
+    "airline": "FEATURE_AIRLINE",
+    ROUTE: "FEATURE_ROUTE",
+    AIRLINE_ROUTE: "FEATURE_AIRLINE_ROUTE",
+    DURATION: "FEATURE_DURATION",
+    LEAD_DAYS: "FEATURE_LEAD_DAYS",
+    DAY: "FEATURE_DAY",
+    "date.weekday": "FEATURE_WEEKDAY",
+    "date.day": "FEATURE_DAY_OF_MONTH",
+    "date.month": "FEATURE_MONTH",
+    "date.yearday": "FEATURE_DAY_OF_YEAR",
+    "date.after_holiday": "FEATURE_AFTER_HOLIDAY",
+    "date.before_holiday": "FEATURE_BEFORE_HOLIDAY",
+    "date.school_break": "FEATURE_SCHOOL_BREAK",
+}
 _PER_CENT: Final = ("mean_absolute_percentage_error", "accuracy_10_percent")
 _SHARES: Final = ("gain", "low", "high", "margin", "bias", "rival", "coverage")
 _COUNTS: Final = ("overlap", "rows", "groups", "look", "segments")
@@ -51,6 +75,12 @@ def segment_name(words: Words, kind: str, name: str) -> str:
     return f"{words.say(f'SEGMENT_{kind.upper()}')}: {name}"
 
 
+def feature_name(words: Words, name: str) -> str:
+    """Write what a feature is; a further column keeps the name of its file."""
+    code = _FEATURES.get(name)
+    return words.say(code) if code else name
+
+
 def gate_text(words: Words, gate: Gate, decision: PromotionDecision) -> str:
     """Tell on which figures a gate was decided, and what it asks for."""
     if not gate.figures:
@@ -87,11 +117,18 @@ def _figures(words: Words, gate: Gate, decision: PromotionDecision) -> dict[str,
     return asked | found
 
 
+def _worst(words: Words, segment: str) -> str:
+    kind, _, name = segment.partition(": ")
+    return f"{words.say(f'SEGMENT_{kind.upper()}')}: {name}"
+
+
 def _writer(words: Words, kind: str) -> Callable[[Any], str]:
     if kind in _SHARES or kind == "limit":
         return words.percent
     if kind in _COUNTS:
         return words.number
+    if kind == "worst":
+        return lambda segment: _worst(words, segment)
     if kind == "seconds":
         return lambda seconds: f"{words.number(1000 * seconds, 1)} ms"
     if kind == "bytes":

@@ -11,7 +11,7 @@ from tripadvance_core.learning.evaluation import Effect, Segment
 from tripadvance_core.services.card import PriceClass
 from tripadvance_core.services.metrics import SideBySide
 from ui.desk import Reader
-from ui.figures import IN_MONEY, UNKNOWN, metric_text, segment_name
+from ui.figures import IN_MONEY, UNKNOWN, feature_name, metric_text, segment_name
 from ui.parts import Chart
 from ui.plots import MAIN, OTHER, QUIET, figure
 
@@ -230,7 +230,8 @@ def coverage(reader: Reader, segments: Iterable[Segment]) -> Shown:
 
 def importance(reader: Reader, shares: dict[str, float]) -> Shown:
     """Draw what each feature contributes to the gain of all splits."""
-    drawn_shares = list(shares.items())[:FEATURES_DRAWN]
+    named = [(feature_name(reader.words, name), gain) for name, gain in shares.items()]
+    drawn_shares = named[:FEATURES_DRAWN]
     bars = go.Bar(
         orientation="h",
         y=[name for name, _ in drawn_shares],
@@ -246,7 +247,7 @@ def importance(reader: Reader, shares: dict[str, float]) -> Shown:
         showlegend=False,
     )
     header = [reader.say("WEB_COLUMN_FEATURE"), reader.say("WEB_COLUMN_GAIN_SHARE")]
-    rows = [[name, reader.words.percent(share)] for name, share in shares.items()]
+    rows = [[name, reader.words.percent(share)] for name, share in named]
     return Chart.shown(drawn, _numbers(reader, header, rows))
 
 

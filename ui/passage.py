@@ -50,7 +50,8 @@ class Passage:
         await self._app(request.scope, replaying(body, request.receive), send)
 
     async def upload(self, request: Request, user: User, send: Send) -> None:
-        """Pass files on."""
+        """Pass files on; how far they are is told under an id, as on an open page."""
+        self._tabs.check(request.query_params.get("upload_id"), user)
         await self._uploads.take(request, user, send)
 
     async def file(self, path: str, request: Request, user: User, send: Send) -> None:

@@ -21,7 +21,7 @@ from tripadvance_core.bootstrap import Services
 from tripadvance_core.domain.users import User
 from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
 from tripadvance_core.services.api_tokens import Scope as TokenScope
-from ui.answers import SESSION_COOKIE, answer_to_error, answer_to_upload_error
+from ui.answers import SESSION_COOKIE, UPLOAD, refusal, wants_page
 from ui.files import Owners
 from ui.headers import PUBLIC_FOLDER, with_headers
 from ui.passage import Passage
@@ -33,7 +33,6 @@ from ui.places import (
     RESET_PAGE,
     place_over,
 )
-from ui.rendering import chosen_language
 
 # By method as well, for Gradio has a login of its own under the same path.
 _OPEN = {
@@ -53,7 +52,6 @@ _OPEN = {
 # All that Gradio's front end asks for on these pages.
 _LOOKS = re.compile(r"/theme\.css|/(assets|static)/.+")
 _FILE = re.compile(r"/gradio_api/file=(?P<path>.+)", re.DOTALL)
-_UPLOAD = "/gradio_api/upload"
 _EVENT = re.compile(r"/gradio_api/(queue/join|cancel|reset)")
 _STREAM = re.compile(
     r"/gradio_api/(queue/data|upload_progress|heartbeat/(?P<tab>[^/]+))"
@@ -115,12 +113,10 @@ class Gate:
             await self._refusal(error, request)(request.scope, request.receive, send)
 
     def _refusal(self, error: TripAdvanceError, request: Request) -> Response:
-        if error.code == "WEB_SIGN_IN_FIRST" and _wants_page(request):
+        is_page = request.method == "GET" and place_over(request.scope["path"])
+        if error.code == "WEB_SIGN_IN_FIRST" and (is_page or wants_page(request)):
             return RedirectResponse(LOGIN_PAGE, status_code=303)
-        language = chosen_language(request.cookies, self._settings.language)
-        if request.scope["path"] == _UPLOAD:
-            return answer_to_upload_error(error, language)
-        return answer_to_error(error, language)
+        return refusal(error, request, self._settings)
 
     async def _admit(self, request: Request, send: Send) -> None:
         """Have the application answer, or raise why it must not."""
@@ -153,7 +149,8 @@ class Gate:
             await run_in_threadpool(self._note_deed, request, event)
             await self._passage.event(body, request, send)
         elif not is_post and (stream := _STREAM.fullmatch(path)):
-            tab = stream["tab"] or request.query_params.get("session_hash")
+            asked = request.query_params
+            tab = stream["tab"] or asked.get("session_hash") or asked.get("upload_id")
             signed_in = self._watching(lambda: self._user(request))
             await self._passage.stream(tab, signed_in, request, user, send)
         elif not is_post and _LOOKS.fullmatch(path):
@@ -163,7 +160,7 @@ class Gate:
 
     async def _admit_to_files(self, request: Request, user: User, send: Send) -> None:
         path, is_post = request.scope["path"], request.method == "POST"
-        if is_post and path == _UPLOAD:
+        if is_post and path == UPLOAD:
             await self._passage.upload(request, user, send)
         elif not is_post and (file := _FILE.fullmatch(path)):
             await self._passage.file(file["path"], request, user, send)
@@ -177,28 +174,35 @@ class Gate:
         user, details = known
         request.state.user = user
         path, is_post = request.scope["path"], request.method == "POST"
-        signed_in = self._watching(lambda: self._accounts.user_of_program(token))
-        call = (_CALL if is_post else _ANSWER_TO_CALL).fullmatch(path)
-        if call and call["name"] not in self._calls:
-            raise Refused("WEB_NOT_FOUND")
-        for_everything = details.scope is TokenScope.AS_USER
-        if call and not (for_everything or call["name"].startswith(_PREDICTIONS)):
-            raise Refused("WEB_NOT_ALLOWED")
-        is_mcp = self._settings.mcp and _MCP.fullmatch(path) is not None
-        if is_mcp and not for_everything:
-            raise Refused("WEB_NOT_ALLOWED")
-        if (is_mcp or call) and is_post:
+        is_call = self._is_call(path, is_post, details.scope)
+        if is_call and is_post:
             event, body = await self._passage.look_through(request, user)
             # Gradio would believe this number more than the name in the address.
             if event.get("fn_index") is not None:
                 raise Refused("WEB_REQUEST_INVALID")
             await self._passage.event(body, request, send)
-        elif is_mcp or call:
+        elif is_call:
+            find = self._accounts.user_of_program
+            signed_in = self._watching(lambda: find(token))
             await self._passage.stream(None, signed_in, request, user, send)
         elif not is_post and _DESCRIPTION.fullmatch(path):
             await self._passage.form(request, send)
         else:
             await self._admit_to_files(request, user, send)
+
+    def _is_call(self, path: str, is_post: bool, scope: TokenScope) -> bool:
+        """Tell whether a program calls something, or waits for the answer to a call.
+
+        ``WEB_NOT_ALLOWED`` where its token is not meant for that.
+        """
+        call = (_CALL if is_post else _ANSWER_TO_CALL).fullmatch(path)
+        is_mcp = self._settings.mcp and _MCP.fullmatch(path) is not None
+        if not is_mcp and (call is None or call["name"] not in self._calls):
+            return False
+        is_prediction = call is not None and call["name"].startswith(_PREDICTIONS)
+        if not is_prediction and scope is not TokenScope.AS_USER:
+            raise Refused("WEB_NOT_ALLOWED")
+        return True
 
     def _note_deed(self, request: Request, event: dict[str, Any]) -> None:
         """Keep the session of somebody who does something from ending for idleness."""
@@ -237,9 +241,3 @@ def _is_from_here(request: Request) -> bool:
     fetch_site = request.headers.get("sec-fetch-site", "same-origin")
     is_own = bool(origin) and origin == request.headers.get("host")
     return is_own and fetch_site == "same-origin"
-
-
-def _wants_page(request: Request) -> bool:
-    path = request.scope["path"]
-    by_a_person = "text/html" in request.headers.get("accept", "")
-    return request.method == "GET" and (by_a_person or place_over(path) is not None)

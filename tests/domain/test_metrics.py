@@ -50,6 +50,22 @@ def test_just_over_ten_percent_off_is_not_accurate() -> None:
     assert score([100, 100], [110.001, 109.999]).accuracy_10_percent == 50
 
 
+@given(PAIRS, st.data())
+def test_row_of_a_weight_counts_as_so_many_rows(
+    pairs: list[tuple[float, float]], data: st.DataObject
+) -> None:
+    size = len(pairs)
+    times = data.draw(st.lists(st.integers(1, 5), min_size=size, max_size=size))
+    actual, predicted = np.array(pairs).T
+    once = RegressionMetrics.of(actual, predicted, np.array(times, dtype=float))
+    often = RegressionMetrics.of(np.repeat(actual, times), np.repeat(predicted, times))
+    assert once.rows == size
+    for name in set(RegressionMetrics.model_fields) - {"rows", "r2_score"}:
+        assert getattr(once, name) == pytest.approx(getattr(often, name))
+    if once.r2_score is not None and often.r2_score is not None:
+        assert 1 - once.r2_score == pytest.approx(1 - often.r2_score, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("actual", "predicted"),
     [

@@ -89,6 +89,20 @@ def test_tie_keeps_master() -> None:
     assert (decision.outcome, decision.reason) == (Outcome.HOLD, "GAIN_NOT_PROVEN")
 
 
+def test_row_of_many_seats_counts_as_so_many_rows() -> None:
+    panel = a_panel(20)
+    seats = np.random.default_rng(5).integers(1, 6, panel.actual.size)
+    ours = judged(panel._replace(weights=seats.astype(float)))
+    theirs = judged(changed(panel, lambda column: np.repeat(column, seats)))
+    for name in ("gain", "gain_low", "gain_high"):
+        assert getattr(ours, name) == pytest.approx(getattr(theirs, name))
+    bias = [
+        next(gate for gate in one.gates if gate.name == "GATE_BIAS").figures["bias"]
+        for one in (ours, theirs)
+    ]
+    assert bias[0] == pytest.approx(bias[1])
+
+
 def test_sure_but_tiny_gain_keeps_master() -> None:
     decision = judged(a_panel(0.5, row_sd=0.1, group_sd=0.1))
     assert decision.gain_low is not None

@@ -38,9 +38,22 @@ def test_batches_train_what_one_piece_would(
     )
 
 
+def test_sample_is_the_rows_at_the_places_across_batches(
+    training: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrices, "BATCH_ROWS", 300)
+    rows = stored(training.assign(seats=2.0))
+    encoder = FeatureEncoder.fit(rows)
+    places = np.array([0, 299, 300, 301, len(training) - 1])
+    sample = EncodedFares(encoder, rows).sample(places)
+    expected = training.iloc[places]
+    np.testing.assert_array_equal(sample.features, encoder.transform(expected))
+    np.testing.assert_array_equal(sample.prices, expected["price"])
+    assert sample.weights is not None
+    assert sample.weights.tolist() == [2.0] * 5
+
+
 def test_row_counts_as_often_as_its_seats_say() -> None:
     frame = pd.DataFrame({"seats": [3.0, None, 0.0]})
-    weights = weights_of(frame)
-    assert weights is not None
-    assert weights.tolist() == [3, 1, 1]
-    assert weights_of(frame.drop(columns="seats")) is None
+    assert weights_of(frame).tolist() == [3, 1, 1]
+    assert weights_of(frame.drop(columns="seats")).tolist() == [1, 1, 1]

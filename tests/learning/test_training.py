@@ -17,6 +17,7 @@ from tripadvance_core.learning.boosting import Progress, TrainingParameters
 from tripadvance_core.learning.evaluation import RouteMedians
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit, grow
+from tripadvance_core.tabular import joining
 
 Train = Callable[..., FareModel]
 
@@ -30,6 +31,19 @@ def test_training_twice_gives_identical_files(
 ) -> None:
     one, other = (train(training, parameters).to_files() for _ in range(2))
     assert one == other
+
+
+def test_rows_in_many_files_and_batches_train_the_model_of_one_file(
+    training: pd.DataFrame,
+    parameters: TrainingParameters,
+    train: Train,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = train(training, parameters).to_files()
+    monkeypatch.setattr(joining, "BATCH_ROWS", 97)
+    parts = stored(training[:500], training[500:501], training[501:])
+    progress = Progress(10_000, lambda: False, untold)
+    assert grow(parts, parameters, progress).to_files() == whole
 
 
 def test_other_seed_gives_another_model(

@@ -1,8 +1,13 @@
 """Frames of many files made one: each observation counts once."""
 
+import gc
+
+import numpy as np
 import pandas as pd
+import pytest
 
 from tests.stored import stored
+from tripadvance_core.tabular import joining
 from tripadvance_core.tabular.joining import with_identity
 
 
@@ -54,3 +59,51 @@ def test_column_that_a_file_lacks_is_missing_there() -> None:
 
 def test_no_files_give_no_rows() -> None:
     assert stored().frame().empty
+
+
+def test_rows_come_in_batches_in_the_order_of_the_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(joining, "BATCH_ROWS", 2)
+    rows = stored(fares(5.0, 4.0, 3.0), fares(2.0, 1.0))
+    batches = [batch["price"].tolist() for batch in rows.batches()]
+    assert batches == [[5, 4], [3], [2, 1]]
+    assert rows.sizes == (3, 2)
+    assert len(rows) == 5
+    assert rows.column("price").tolist() == [5, 4, 3, 2, 1]
+
+
+def test_chosen_rows_can_be_chosen_from_again() -> None:
+    rows = stored(fares(5.0, 4.0, 3.0), fares(2.0, 1.0))
+    chosen = rows.where(np.array([True, False, True, True, False]))
+    assert chosen.frame()["price"].tolist() == [5, 3, 2]
+    fewer = chosen.where(np.array([False, True, True]))
+    assert fewer.column("price").tolist() == [3, 2]
+    assert fewer.where(np.zeros(2, dtype=bool)).frame().empty
+
+
+def test_columns_that_are_not_asked_for_are_not_read() -> None:
+    rows = stored(fares(1.0, stops=1.0), fares(2.0))
+    assert [list(batch) for batch in rows.batches(["stops", "price"])] == [
+        ["price", "stops"],
+        ["price"],
+    ]
+    assert "stops" in rows.columns
+    assert "stops" not in rows.shared
+
+
+def test_column_that_is_a_day_in_one_file_and_a_number_in_another_is_text() -> None:
+    days = fares(1.0, back=pd.Timestamp("2025-04-01"))
+    joined = stored(days, fares(2.0, back=7.0)).frame()
+    assert joined["back"].tolist() == ["2025-04-01", "7"]
+
+
+def test_files_are_gone_when_nobody_reads_their_rows_any_more() -> None:
+    rows = stored(fares(1.0, 2.0))
+    chosen = rows.where(np.array([True, False]))
+    folder = chosen._folder.path
+    del rows
+    assert chosen.frame()["price"].tolist() == [1]
+    del chosen
+    gc.collect()
+    assert not folder.exists()

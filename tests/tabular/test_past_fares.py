@@ -41,7 +41,7 @@ def fares(rows: int = 200, seed: int = 1, **columns: Any) -> pd.DataFrame:
 
 
 def past(*frames: pd.DataFrame) -> PastFares:
-    encoder = FeatureEncoder.fit(stored(pd.concat(frames, ignore_index=True)))
+    encoder = FeatureEncoder.fit(stored(*frames))
     sample = sampled([to_parquet(frame) for frame in frames], encoder)
     return PastFares(from_parquet(to_parquet(sample)), encoder)
 
@@ -215,7 +215,6 @@ def test_what_most_fares_do_not_tell_is_left_open() -> None:
 def test_file_whose_column_holds_numbers_and_one_whose_holds_text_go_together() -> None:
     numbers = fares(100, cabin=np.tile([2.0, 3.0], 50))
     texts = fares(100, seed=2, cabin=np.tile(["2", "first"], 50))
-    joined = pd.concat([numbers.astype({"cabin": object}), texts], ignore_index=True)
-    encoder = FeatureEncoder.fit(stored(joined))
+    encoder = FeatureEncoder.fit(stored(numbers, texts))
     sample = sampled([to_parquet(numbers), to_parquet(texts)], encoder)
     assert set(sample["cabin"]) == {"2", "3", "first"}

@@ -151,6 +151,20 @@ def test_browser_is_sent_to_the_login_page(anonymous: httpx.Client) -> None:
     assert answer.headers["location"] == "/login/"
 
 
+@pytest.mark.parametrize(
+    ("path", "status_code"),
+    [("/users", 403), ("/config", 404), ("/gradio_api/file=/etc/passwd", 404)],
+)
+def test_refusal_is_a_page_for_a_person_and_json_for_a_program(
+    caio: httpx.Client, path: str, status_code: int
+) -> None:
+    page = caio.get(path, headers={"accept": "text/html"})
+    assert page.status_code == caio.get(path).status_code == status_code
+    assert caio.get(path).json()["message"] in page.text
+    assert "<h1>Não deu certo</h1>" in page.text
+    assert "unsafe" not in page.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("token", ["x", "a" * 5000, "../..", "null", "%00", "e" * 64])
 def test_forged_cookie_is_refused(anonymous: httpx.Client, token: str) -> None:
     cookie = {"cookie": f"{COOKIE}={token}"}

@@ -10,6 +10,7 @@ import pytest
 
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.messages import LANGUAGES, Language
+from tripadvance_core.settings import load_settings
 from ui.files import Owners
 from ui.security import Gate
 
@@ -29,7 +30,7 @@ async def never(scope: Any, receive: Any, send: Any) -> None:
 
 def answer(language: Language, tmp_path: Path) -> httpx.Response:
     services: Any = SimpleNamespace(
-        accounts=NoAccounts(), settings=SimpleNamespace(language=language)
+        accounts=NoAccounts(), settings=load_settings(language=language)
     )
 
     gate = Gate(never, services, Owners(tmp_path), frozenset(), frozenset())

@@ -200,6 +200,18 @@ def test_stream_goes_on_while_the_session_does(bia: httpx.Client) -> None:
             next(parts)
 
 
+def test_progress_of_an_upload_is_told_to_its_user_alone(
+    ana: httpx.Client, bia: httpx.Client
+) -> None:
+    files = {"files": ("a.csv", b"a")}
+    ana.post("/gradio_api/upload?upload_id=of-ana", files=files)
+    progress = "/gradio_api/upload_progress?upload_id=of-ana"
+    answer = bia.get(progress)
+    assert (answer.status_code, answer.json()["code"]) == (404, "WEB_NOT_FOUND")
+    again = bia.post("/gradio_api/upload?upload_id=of-ana", files=files)
+    assert again.status_code == 404
+
+
 # Sizes
 
 

@@ -2,8 +2,12 @@
 
 import csv
 import io
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +160,7 @@ def test_month_has_its_cheapest_day_and_leads_to_trips(priced: Any, enter: Any) 
 def test_spreadsheet_comes_back_with_prices(
     priced: Any, enter: Any, tmp_path: Path
 ) -> None:
-    file = tmp_path / "viagens.csv"
+    file = tmp_path / "viagens de março.csv"
     file.write_text(TRIPS, encoding="utf-8")
     page = enter(priced, "/predict?view=sheet")
     chooser = page.locator("#sheet-file input[type=file]")
@@ -167,8 +171,8 @@ def test_spreadsheet_comes_back_with_prices(
     expect(told).to_contain_text("Linhas recusadas", timeout=PATIENCE_MS)
     expect(told).to_contain_text("A data não é um dia do calendário")
     with page.expect_download() as download:
-        told.get_by_role("link", name="viagens-precos.csv").click()
-    assert download.value.suggested_filename == "viagens-precos.csv"
+        told.get_by_role("link", name="viagens de março-precos.csv").click()
+    assert download.value.suggested_filename == "viagens de março-precos.csv"
     text = Path(download.value.path()).read_text(encoding="utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [bool(row["predicted_price"]) for row in rows] == [True, False, True]
@@ -310,3 +314,17 @@ def test_everyone_can_use_the_page(
         expect(page.locator(shows).first).to_be_visible(timeout=PATIENCE_MS)
         assert serious_faults(page) == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+@pytest.mark.skipif(find_spec("mcp") is not None, reason="MCP is installed")
+def test_mcp_that_is_not_installed_is_told_at_the_start(data_dir: Path) -> None:
+    asked = {"TRIPADVANCE_MCP": "true", "TRIPADVANCE_DATA_DIR": str(data_dir)}
+    started = subprocess.run(
+        [sys.executable, "-m", "deployments.web"],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert started.returncode == 1
+    assert "tripadvance[mcp]" in started.stderr

@@ -1,6 +1,7 @@
 """The six figures by which a fare model is judged."""
 
 import math
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -28,8 +29,12 @@ class RegressionMetrics(BaseModel):
     accuracy_10_percent: float
 
     @classmethod
-    def of(cls, actual: Floats, predicted: Floats) -> Self:
+    def of(
+        cls, actual: Floats, predicted: Floats, weights: Floats | None = None
+    ) -> Self:
         """Score predictions of shape (n,) against true prices of shape (n,).
+
+        A row with a weight counts as so many fares; ``rows`` counts rows.
 
         ``r2_score`` is None where all true prices are equal.
 
@@ -44,14 +49,15 @@ class RegressionMetrics(BaseModel):
             raise ValueError("every true price must be above 0")
         error = predicted - actual
         relative = np.abs(error) / actual
-        squared = float(np.mean(error**2))
-        variance = float(np.var(actual))
+        mean = partial(np.average, weights=weights)
+        squared = float(mean(error**2))
+        variance = float(mean((actual - mean(actual)) ** 2))
         return cls(
             rows=int(actual.size),
-            mean_absolute_error=float(np.mean(np.abs(error))),
+            mean_absolute_error=float(mean(np.abs(error))),
             mean_squared_error=squared,
             root_mean_squared_error=math.sqrt(squared),
             r2_score=1 - squared / variance if variance > 0 else None,
-            mean_absolute_percentage_error=100 * float(np.mean(relative)),
-            accuracy_10_percent=100 * float(np.mean(relative <= 0.10)),
+            mean_absolute_percentage_error=100 * float(mean(relative)),
+            accuracy_10_percent=100 * float(mean(relative <= 0.10)),
         )

@@ -146,7 +146,8 @@ class Panel(NamedTuple):
     ``groups`` numbers the route × ISO week of each row; the prices are in the base
     currency. ``own`` tells the rows of the challenger's own files. ``segments`` gives
     by name, such as ``airline``, the segment of each row. ``low`` and ``high`` are the
-    challenger's 80 % interval, ``baseline`` the median of the route.
+    challenger's 80 % interval, ``baseline`` the median of the route. ``weights`` tells
+    as how many fares each row counts.
     """
 
     actual: Floats
@@ -158,6 +159,11 @@ class Panel(NamedTuple):
     low: Floats | None = None
     high: Floats | None = None
     segments: Mapping[str, Texts] = {}
+    weights: Floats | None = None
+
+    def counted(self, values: Floats) -> Floats:
+        """Return what rows add up to with their weights, shape (n,)."""
+        return values if self.weights is None else values * self.weights
 
 
 def errors_of(metric: Metric, actual: Floats, predicted: Floats) -> Floats:
@@ -180,12 +186,13 @@ def measure_gain(
 ) -> GroupRatio:
     """Estimate which share of the rival's error the challenger saves."""
     rows = np.ones(panel.actual.size, bool) if where is None else where
-    actual, metric = panel.actual[rows], metric or policy.metric
-    rival = errors_of(metric, actual, panel.rival[rows])
-    challenger = errors_of(metric, actual, panel.challenger[rows])
+    rival, challenger = (
+        panel.counted(errors_of(metric or policy.metric, panel.actual, predicted))
+        for predicted in (panel.rival, panel.challenger)
+    )
     return GroupRatio.of(
-        rival - challenger,
-        rival,
+        (rival - challenger)[rows],
+        rival[rows],
         panel.groups[rows],
         resamples=policy.resamples,
         seed=policy.seed,
@@ -234,7 +241,7 @@ def decide(
     if refusal is not None:
         return _concluded(decision, [refusal])
     ours, theirs = (
-        RegressionMetrics.of(panel.actual, predicted)
+        RegressionMetrics.of(panel.actual, predicted, panel.weights)
         for predicted in (panel.challenger, panel.rival)
     )
     gain = measure_gain(panel, policy)
@@ -443,8 +450,10 @@ def _segments(panel: Panel) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 def _baseline_gate(panel: Panel, policy: PromotionPolicy) -> Gate:
     gain = 0.0
     if panel.baseline is not None:
-        theirs = errors_of(policy.metric, panel.actual, panel.baseline).sum()
-        ours = errors_of(policy.metric, panel.actual, panel.challenger).sum()
+        theirs, ours = (
+            panel.counted(errors_of(policy.metric, panel.actual, predicted)).sum()
+            for predicted in (panel.baseline, panel.challenger)
+        )
         gain = float(1 - ours / theirs) if theirs else 0.0
     return _gate(
         "GATE_BASELINE",
@@ -457,9 +466,9 @@ def _baseline_gate(panel: Panel, policy: PromotionPolicy) -> Gate:
 
 def _bias_gate(panel: Panel, policy: PromotionPolicy) -> Gate:
     """Ask that the sum of prices is near the true one, or nearer than MASTER's."""
-    total = panel.actual.sum()
-    ours = float(panel.challenger.sum() / total - 1)
-    theirs = float(panel.rival.sum() / total - 1)
+    total = panel.counted(panel.actual).sum()
+    ours = float(panel.counted(panel.challenger).sum() / total - 1)
+    theirs = float(panel.counted(panel.rival).sum() / total - 1)
     return _gate(
         "GATE_BIAS",
         abs(ours) > max(policy.max_bias, abs(theirs)),

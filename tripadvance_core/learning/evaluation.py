@@ -14,6 +14,7 @@ from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.learning.explanation import Varied, partial_effect
 from tripadvance_core.learning.intervals import LEVELS
+from tripadvance_core.learning.matrices import weights_of
 from tripadvance_core.learning.model import Estimate, FareModel, Prices
 from tripadvance_core.learning.trial import Recipe
 from tripadvance_core.tabular.features import (
@@ -110,14 +111,14 @@ class ModelCard(Value):
         estimate
             What the model's trees say of these rows.
         """
-        actual = holdout["price"].to_numpy(np.float64)
+        actual, weights = holdout["price"].to_numpy(np.float64), weights_of(holdout)
         prices = judged_by_halves(model, estimate, actual)
         return cls(
             recipe=model.recipe,
-            model=_score(actual, prices),
-            route_median=Score(metrics=RegressionMetrics.of(actual, medians(holdout))),
-            original=Score(metrics=RegressionMetrics.of(actual, original(holdout))),
-            segments=tuple(_segments(holdout, actual, prices)),
+            model=_score(actual, prices, weights),
+            route_median=_plain_score(actual, medians(holdout), weights),
+            original=_plain_score(actual, original(holdout), weights),
+            segments=tuple(_segments(holdout, actual, prices, weights)),
             importance=_gains(model),
             dropped=dict(model.encoder.dropped),
             effects=tuple(_effects(model, holdout)),
@@ -204,7 +205,11 @@ def groups_of(frame: pd.DataFrame) -> NDArray[np.int64]:
     return hashes.to_numpy(np.uint64).view(np.int64)
 
 
-def _score(actual: Floats, prices: Prices) -> Score:
+def _plain_score(actual: Floats, predicted: Floats, weights: Floats) -> Score:
+    return Score(metrics=RegressionMetrics.of(actual, predicted, weights))
+
+
+def _score(actual: Floats, prices: Prices, weights: Floats) -> Score:
     ends = {80: (prices.low, prices.high), 95: (prices.low_95, prices.high_95)}
     covered = {}
     for level in LEVELS:
@@ -213,12 +218,12 @@ def _score(actual: Floats, prices: Prices) -> Score:
         if known.any():
             inside = (low <= actual) & (actual <= high)
             covered[level] = 100 * float(inside[known].mean())
-    metrics = RegressionMetrics.of(actual, prices.price)
+    metrics = RegressionMetrics.of(actual, prices.price, weights)
     return Score(metrics=metrics, covered=covered)
 
 
 def _segments(
-    holdout: pd.DataFrame, actual: Floats, prices: Prices
+    holdout: pd.DataFrame, actual: Floats, prices: Prices, weights: Floats
 ) -> Iterator[Segment]:
     """Give the largest airlines and routes, and the thirds of the prices."""
     thirds = np.searchsorted(np.quantile(actual, [1 / 3, 2 / 3]), actual)
@@ -236,7 +241,11 @@ def _segments(
                 continue
             mine = values == name
             part = Prices(*(array[mine] for array in prices))
-            yield Segment(kind=kind, name=str(name), score=_score(actual[mine], part))
+            yield Segment(
+                kind=kind,
+                name=str(name),
+                score=_score(actual[mine], part, weights[mine]),
+            )
 
 
 def _effects(model: FareModel, holdout: pd.DataFrame) -> Iterator[Effect]:

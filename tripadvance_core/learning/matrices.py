@@ -77,7 +77,9 @@ class EncodedFares:
             prices.append(batch["price"].to_numpy(np.float64))
             weights.append(weights_of(batch))
         self.prices: Floats = np.concatenate(prices)
-        self.weights = _joined(prices, weights)
+        weight = np.concatenate(weights)
+        # Without weights XGBoost needs less memory.
+        self.weights: Floats | None = None if (weight == 1).all() else weight
 
     def __len__(self) -> int:
         return len(self.prices)
@@ -170,24 +172,12 @@ def training_matrix(
     return matrix
 
 
-def weights_of(frame: pd.DataFrame) -> Floats | None:
-    """Return how many fares each row stands for, shape (n,); None where one each.
+def weights_of(frame: pd.DataFrame) -> Floats:
+    """Return how many fares each row stands for, shape (n,).
 
     A row that does not say counts once.
     """
     if WEIGHT not in frame:
-        return None
+        return np.ones(len(frame))
     seats = frame[WEIGHT].to_numpy(np.float64)
     return np.where(seats > 0, seats, 1.0)
-
-
-def _joined(prices: list[Floats], weights: list[Floats | None]) -> Floats | None:
-    """Join the weights of batches; rows of a batch without any count once."""
-    if all(some is None for some in weights):
-        return None
-    return np.concatenate(
-        [
-            np.ones(ours.size) if some is None else some
-            for ours, some in zip(prices, weights, strict=True)
-        ]
-    )

@@ -118,13 +118,17 @@ def _price_classes(scores: pd.DataFrame) -> Iterator[PriceClass]:
             rows=len(rows),
             error=_error(rows, "challenger"),
             rival_error=_error(rows, "rival"),
-            bias=float(100 * (rows["challenger"].sum() / actual.sum() - 1)),
+            bias=100 * (_mean(rows, rows["challenger"]) / _mean(rows, actual) - 1),
         )
 
 
 def _error(rows: pd.DataFrame, column: str) -> float:
     relative = (rows[column] - rows["actual"]).abs() / rows["actual"]
-    return float(100 * relative.mean())
+    return 100 * _mean(rows, relative)
+
+
+def _mean(rows: pd.DataFrame, values: "pd.Series[float]") -> float:
+    return float(np.average(values, weights=rows["weight"]))
 
 
 class _Writer:

@@ -14,6 +14,7 @@ from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.domain.panels import later_part
 from tripadvance_core.domain.promotion import Panel
 from tripadvance_core.learning.evaluation import groups_of, judged_by_halves
+from tripadvance_core.learning.matrices import weights_of
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.services.history import load_rows
 from tripadvance_core.storage.objects import ObjectStore
@@ -105,6 +106,7 @@ def score(
             "route": routes(rows),
             "date": rows["date"],
             "actual": rows["price"],
+            "weight": weights_of(rows),
             "challenger": predicted.price,
             "low": predicted.low,
             "high": predicted.high,
@@ -137,6 +139,7 @@ def panel_of(
         groups=table["group"].to_numpy(np.int64),
         own=pd.concat(own, ignore_index=True).to_numpy(bool),
         segments={name: table[name].to_numpy(object) for name in ("airline", "route")},
+        weights=table["weight"].to_numpy(np.float64),
     )
 
 

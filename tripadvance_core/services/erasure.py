@@ -24,7 +24,6 @@ NAMED_IN = (
     ("training_runs", "rebuild.by"),
     ("training_runs", "experiment.by"),
     ("training_runs", "stopped_by"),
-    ("night_settings", "by"),
 )
 """Collection and field; a user is named by the e-mail, or by the id."""
 

@@ -227,6 +227,7 @@ class ModelMetrics:
             table["actual"].to_numpy(np.float64),
             table["challenger"].to_numpy(np.float64),
             table["group"].to_numpy(np.int64),
+            table["weight"].to_numpy(np.float64),
         )
 
     def _compare(self, first_id: str, second_id: str) -> SideBySide:
@@ -239,6 +240,7 @@ class ModelMetrics:
             challenger=table["first"].to_numpy(np.float64),
             rival=table["second"].to_numpy(np.float64),
             groups=table["group"].to_numpy(np.int64),
+            weights=table["weight"].to_numpy(np.float64),
         )
         policy = self._promoter.current_policy
         errors = pd.DataFrame(
@@ -252,8 +254,12 @@ class ModelMetrics:
             second=second,
             rows=len(table),
             groups=int(table["group"].nunique()),
-            first_metrics=RegressionMetrics.of(panel.actual, panel.challenger),
-            second_metrics=RegressionMetrics.of(panel.actual, panel.rival),
+            first_metrics=RegressionMetrics.of(
+                panel.actual, panel.challenger, panel.weights
+            ),
+            second_metrics=RegressionMetrics.of(
+                panel.actual, panel.rival, panel.weights
+            ),
             gains=tuple(_gain(panel, policy, metric) for metric in _GAINS),
             level=policy.level,
             nearer=float((errors["first"] < errors["second"]).mean()),
@@ -281,7 +287,7 @@ class ModelMetrics:
         if second.rival_id == first.id:
             names = {"challenger": "second", "rival": "first"}
             found.append(theirs.rename(columns=names))
-        columns = [ROW_HASH, "group", "actual", "first", "second"]
+        columns = [ROW_HASH, "group", "actual", "weight", "first", "second"]
         table = pd.concat([part[columns] for part in found], ignore_index=True)
         return table.drop_duplicates(ROW_HASH, ignore_index=True)
 
@@ -330,19 +336,25 @@ def _gain(panel: Panel, policy: PromotionPolicy, metric: Metric) -> Gain:
 
 
 def _ranges(
-    actual: Floats, predicted: Floats, groups: Groups
+    actual: Floats, predicted: Floats, groups: Groups, weights: Floats
 ) -> dict[str, tuple[float, float]]:
     """Return the range of every metric; each is a ratio of two sums, or made of one."""
     error = np.abs(predicted - actual)
-    ones = np.ones(actual.size)
+    mean = np.average(actual, weights=weights)
 
     def bounds(numerator: Floats, denominator: Floats) -> tuple[float, float]:
         return GroupRatio.of(
-            numerator, denominator, groups, resamples=_RANGE_RESAMPLES, seed=_SEED
+            weights * numerator,
+            weights * denominator,
+            groups,
+            resamples=_RANGE_RESAMPLES,
+            seed=_SEED,
         ).bounds(_RANGE_LEVEL)
 
+    ones = np.ones(actual.size)
+
     squared = bounds(error**2, ones)
-    unexplained = bounds(error**2, (actual - actual.mean()) ** 2)
+    unexplained = bounds(error**2, (actual - mean) ** 2)
     root = np.sqrt(np.maximum(squared, 0.0))
     within = (error / actual <= 0.10).astype(np.float64)
     return {

@@ -470,9 +470,10 @@ def _judged(
 def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
     if scores.empty:
         return None
-    return RegressionMetrics.of(
-        scores["actual"].to_numpy(float), scores[column].to_numpy(float)
+    actual, predicted, weights = (
+        scores[name].to_numpy(float) for name in ("actual", column, "weight")
     )
+    return RegressionMetrics.of(actual, predicted, weights)
 
 
 def _model_id(

@@ -18,7 +18,7 @@ from tripadvance_core.services.archive import write_archive
 from tripadvance_core.services.card import VersionCard
 from tripadvance_core.services.registry import NIGHT, reason_of
 from ui.desk import Desk, Reader
-from ui.figures import gate_text, metric_text, segment_name
+from ui.figures import feature_name, gate_text, metric_text, segment_name
 from ui.labels import label
 from ui.parts import Confirmation, html
 from ui.places import MODELS
@@ -236,4 +236,7 @@ def _price_bars(words: Words, card: VersionCard) -> list[tuple[str, float, str]]
 
 def _feature_bars(words: Words, card: VersionCard) -> list[tuple[str, float, str]]:
     importance = card.learned.importance if card.learned else {}
-    return [(name, gain, words.percent(gain)) for name, gain in importance.items()]
+    return [
+        (feature_name(words, name), gain, words.percent(gain))
+        for name, gain in importance.items()
+    ]

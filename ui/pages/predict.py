@@ -144,7 +144,7 @@ class _Page:
         return reader.render(
             "predict/api.html",
             **self._frame(TripForm({}), known, API),
-            url=self._settings.web_url,
+            url=self._settings.address_for_people,
             examples=_examples(known, self._today + dt.timedelta(days=_DAYS_AHEAD)),
             most_trips=MOST_TRIPS,
             mcp=self._settings.mcp,

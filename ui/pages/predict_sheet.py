@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -117,7 +118,7 @@ class SheetSection:
             "predict/sheet_done.html",
             result=result,
             name=name,
-            address=f"/gradio_api/file={target}",
+            address=f"/gradio_api/file={quote(str(target))}",
             size=len(result.content),
             refused=refused[:REFUSALS_SHOWN],
             refused_count=len(refused),

@@ -8,6 +8,7 @@ from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import Refused
 from tripadvance_core.services.runs import STEPS, RunUnderWay
 from ui.desk import Desk, Reader
+from ui.figures import gate_text
 from ui.labels import label
 from ui.parts import html, then_open
 from ui.places import TRAINING
@@ -35,6 +36,7 @@ def build(desk: Desk) -> None:
                 "training/report.html",
                 report=services.runs.report(asked),
                 steps=STEPS,
+                gate_text=gate_text,
                 prefect_url=settings.prefect_url,
             )
         return reader.render(
