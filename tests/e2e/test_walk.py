@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browsing import faults_of
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 PATIENCE_MS = 120_000
 PASSWORD = "uma frase bem longa"
