@@ -149,22 +149,22 @@ def fit_bare(
     parameters = TrainingParameters.model_validate(version.parameters).for_rows(
         len(rows)
     )
-    depth, leaf = model.recipe.depth, model.recipe.leaf
+    leaves = model.recipe.leaves
     rounds, share = model.recipe.rounds, model.recipe.log_share
-    matrix = model.encoder.transform(history.holdout)
-    fares = EncodedFares(model.encoder, rows)
+    matrix = model.encoded(history.holdout)
+    fares = EncodedFares(model.encoder, rows, model.former, parameters.seed)
     training = training_matrix(fares, np.log, parameters.threads)
     with measured(seconds, READ):
         for upload in history.uploads:
             read_rows(services.objects, upload)
     with measured(seconds, BARE):
         booster = xgboost.train(
-            parameters.for_xgboost(depth, leaf), training, num_boost_round=rounds
+            parameters.for_xgboost(leaves), training, num_boost_round=rounds
         )
         if share < 1:
             training.set_label(fares.prices / model.price_scale)
             plain = xgboost.train(
-                parameters.for_plain_prices(depth),
+                parameters.for_plain_prices(leaves),
                 training,
                 num_boost_round=plain_rounds(rounds),
             )

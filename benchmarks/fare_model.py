@@ -188,7 +188,7 @@ def trained(split: Split, settings: Settings) -> tuple[FareModel, float]:
     parameters = TrainingParameters(
         boosting_rounds=settings.boosting_rounds,
         learning_rate=settings.learning_rate,
-        max_depth=settings.max_depth,
+        max_leaves=settings.max_leaves,
         threads=settings.threads,
         seed=settings.seed,
     )
@@ -259,7 +259,7 @@ def tell_of(model: FareModel, split: Split, prices: Prices) -> None:
 
 def tell_speed(model: FareModel, rows: pd.DataFrame) -> None:
     """Print what prices take beside the bare boosters on the same rows, encoded."""
-    matrix = model.encoder.transform(rows)
+    matrix = model.encoded(rows)
     columns = {name: rows[name].to_numpy() for name in rows}
     boosters = [b for b in (model.booster, model.plain) if b is not None]
 

@@ -19,28 +19,29 @@ def write_toml(data_dir: Path, text: str) -> None:
 
 def test_default_stands_where_nothing_is_said(tmp_path: Path) -> None:
     assert (
-        load_settings(tmp_path).max_depth == Settings.model_fields["max_depth"].default
+        load_settings(tmp_path).max_leaves
+        == Settings.model_fields["max_leaves"].default
     )
 
 
 def test_file_wins_over_default(tmp_path: Path) -> None:
-    write_toml(tmp_path, "max_depth = 5")
-    assert load_settings(tmp_path).max_depth == 5
+    write_toml(tmp_path, "max_leaves = 5")
+    assert load_settings(tmp_path).max_leaves == 5
 
 
 def test_environment_wins_over_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_toml(tmp_path, "max_depth = 5")
-    monkeypatch.setenv("TRIPADVANCE_MAX_DEPTH", "6")
-    assert load_settings(tmp_path).max_depth == 6
+    write_toml(tmp_path, "max_leaves = 5")
+    monkeypatch.setenv("TRIPADVANCE_MAX_LEAVES", "6")
+    assert load_settings(tmp_path).max_leaves == 6
 
 
 def test_option_wins_over_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRIPADVANCE_MAX_DEPTH", "6")
-    assert load_settings(tmp_path, max_depth=7).max_depth == 7
+    monkeypatch.setenv("TRIPADVANCE_MAX_LEAVES", "6")
+    assert load_settings(tmp_path, max_leaves=7).max_leaves == 7
 
 
 def test_file_is_read_from_the_data_folder_that_the_environment_names(
@@ -55,7 +56,7 @@ def test_file_is_read_from_the_data_folder_that_the_environment_names(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("max_depth", "99"),
+        ("max_leaves", "1"),
         ("min_gain", "1.5"),
         ("window_start", "25:00"),
         ("time_zone", "America/Sao Paulo"),
@@ -91,7 +92,7 @@ def test_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
-    write_toml(tmp_path, "max_depth: 5")
+    write_toml(tmp_path, "max_leaves: 5")
     with pytest.raises(SettingRefused, match=SETTINGS_FILE):
         load_settings(tmp_path)
 
@@ -115,7 +116,7 @@ def test_database_address_is_taken_from_the_file(tmp_path: Path) -> None:
 
 def test_settings_do_not_change_once_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load_settings(tmp_path).max_depth = 5  # type: ignore[misc]
+        load_settings(tmp_path).max_leaves = 5  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md"])

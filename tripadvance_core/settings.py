@@ -78,7 +78,7 @@ MinPartitionBytes = Annotated[int, Field(ge=1, le=10**15)]
 WaitDays = Annotated[float, Field(ge=0, le=3_650)]
 MinGain = Annotated[float, Field(ge=0, lt=1)]
 BoostingRounds = Annotated[int, Field(ge=1, le=10_000)]
-MaxDepth = Annotated[int, Field(ge=1, le=16)]
+MaxLeaves = Annotated[int, Field(ge=2, le=65_536)]
 HistoryRows = Annotated[int, Field(ge=1_000, le=10**12)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -119,7 +119,8 @@ class Settings(BaseSettings):
     history_rows: HistoryRows = 10_000_000
     boosting_rounds: BoostingRounds = 240
     learning_rate: Share = 0.15
-    max_depth: MaxDepth = 12
+    max_leaves: MaxLeaves = 1_500
+    tuning_minutes: float = Field(default=0, ge=0)
 
     # Promotion
     min_gain: MinGain = 0.01

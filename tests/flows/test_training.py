@@ -206,7 +206,7 @@ def test_experiment_is_trained_at_any_hour_and_submits_nothing_more(
     monkeypatch.setattr(services.night, "_clock", lambda: later)
     uploads = services.uploads.all()
     run = services.experiments.start(
-        Starts(), [uploads[0].id], {"max_depth": 2}, Experiment(by="ana")
+        Starts(), [uploads[0].id], {"max_leaves": 2}, Experiment(by="ana")
     )
     state = run_flow(experiment=run.id)
     assert state.is_completed()

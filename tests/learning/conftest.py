@@ -58,7 +58,7 @@ def holdout() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def parameters() -> TrainingParameters:
     return TrainingParameters(
-        boosting_rounds=30, learning_rate=0.2, max_depth=5, threads=1, seed=7
+        boosting_rounds=30, learning_rate=0.2, max_leaves=24, threads=1, seed=7
     )
 
 

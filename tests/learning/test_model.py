@@ -71,6 +71,7 @@ def test_known_trip_has_no_doubts_and_a_far_one_has(
 def test_range_is_wider_beyond_the_days_learned_from(
     model: FareModel, holdout: pd.DataFrame
 ) -> None:
+    model = replace(model, band=replace(model.band, later_stretch=None))
     worse = replace(model, band=replace(model.band, later_stretch={80: 2.0, 95: 1.0}))
     beyond = holdout.assign(date=pd.Timestamp("2026-01-05"))
     for rows, factor in ((holdout, 1), (beyond, 2)):
@@ -100,13 +101,13 @@ def test_files_are_json_and_the_packed_format_of_xgboost(model: FareModel) -> No
     files = model.to_files()
     assert {"model.ubj.zst", "model.json"} <= set(files)
     description = json.loads(files["model.json"])
-    assert description["format"] == 2
+    assert description["format"] == 3
     assert description["parameters"]["boosting_rounds"] == 30
 
 
 def test_files_of_another_format_are_not_read(model: FareModel) -> None:
     files = model.to_files()
-    files["model.json"] = files["model.json"].replace(b'"format":2', b'"format":1')
+    files["model.json"] = files["model.json"].replace(b'"format":3', b'"format":2')
     with pytest.raises(ValidationError, match="format"):
         FareModel.from_files(files)
 

@@ -65,7 +65,7 @@ def test_model_beats_the_route_median(
     parameters = TrainingParameters(
         boosting_rounds=settings.boosting_rounds,
         learning_rate=settings.learning_rate,
-        max_depth=settings.max_depth,
+        max_leaves=settings.max_leaves,
         threads=1,
         seed=settings.seed,
     )

@@ -225,3 +225,42 @@ def test_few_rows_learn_slower_in_more_rounds(parameters: TrainingParameters) ->
     assert few.boosting_rounds * few.learning_rate == pytest.approx(
         parameters.boosting_rounds * parameters.learning_rate, rel=0.05
     )
+
+
+def wandering_fares(rows: int, days: int = 60) -> pd.DataFrame:
+    """Return quotes whose level wanders from day to day, each route on its own."""
+    random = np.random.default_rng(8)
+    route, day = random.integers(0, 4, rows), random.integers(0, days, rows)
+    walk = np.cumsum(random.normal(0, 0.15, (days, 4)), axis=0)
+    quoted = pd.Timestamp("2025-01-01") + pd.to_timedelta(day, unit="D")
+    return pd.DataFrame(
+        {
+            "date": quoted + pd.to_timedelta(random.integers(1, 30, rows), unit="D"),
+            "start_city": np.array(["Recife", "Natal", "Belém", "Salvador"])[route],
+            "end_city": "São Paulo",
+            "airline": random.choice(["Gol", "Azul"], rows),
+            "duration_minutes": 120.0,
+            "price": np.exp(5 + walk[day, route] + random.normal(0, 0.02, rows)),
+            "quote_date": quoted,
+        }
+    )
+
+
+def test_former_fares_are_features_where_they_tell_the_next_ones(
+    parameters: TrainingParameters,
+) -> None:
+    frame = wandering_fares(3_000)
+    progress = Progress(10_000, lambda: False, untold)
+    model = grow(stored(frame), parameters, progress)
+    assert model.recipe.former
+    assert "former.route.last" in model.features
+    read = FareModel.from_files(model.to_files())
+    pd.testing.assert_frame_equal(read.predict(frame), model.predict(frame))
+    assert read.to_files() == model.to_files()
+
+
+def test_fares_without_the_day_of_the_quote_have_no_former_ones(
+    model: FareModel,
+) -> None:
+    assert model.former is None
+    assert not any(name.startswith("former.") for name in model.features)

@@ -111,7 +111,7 @@ def open_house(
     opened: list[House] = []
 
     def open_with(**settings: Any) -> House:
-        small = {"boosting_rounds": 20, "max_depth": 4, "threads": 1}
+        small = {"boosting_rounds": 20, "max_leaves": 16, "threads": 1}
         services = build_services(
             load_settings(tmp_path / "data", **(small | settings)), clock
         )

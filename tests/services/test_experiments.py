@@ -116,13 +116,13 @@ def test_experiment_learns_from_its_files_alone_with_its_parameters(
     lenient: Any,
 ) -> None:
     upload = lenient.upload(rows=200)
-    run = order(lenient, upload, max_depth=2, boosting_rounds=7)
+    run = order(lenient, upload, max_leaves=2, boosting_rounds=7)
     model = carry_out(lenient, run).model
     assert model.upload_ids == (upload.id,)
     assert model.training_rows < 200
-    assert model.parameters["max_depth"] == 2
+    assert model.parameters["max_leaves"] == 2
     assert model.parameters["boosting_rounds"] == 7
-    assert lenient.services.night_settings.current().max_depth == 4
+    assert lenient.services.night_settings.current().max_leaves == 16
 
 
 def test_experiment_is_scored_on_the_panels_of_a_night(lenient: Any) -> None:
@@ -236,5 +236,5 @@ def test_order_on_a_file_that_may_not_be_used_is_refused(
 
 def test_order_with_a_wrong_parameter_is_refused(house: Any) -> None:
     with pytest.raises(SettingRefused):
-        order(house, house.upload(), max_depth=99)
+        order(house, house.upload(), max_leaves=70_000)
     assert house.services.training.runs() == []

@@ -27,7 +27,7 @@ from tripadvance_core.tabular.jobs import from_parquet, to_parquet
 NIGHT = datetime(2026, 11, 24, 4, tzinfo=UTC)  # an hour after midnight in São Paulo
 SMALL: dict[str, Any] = {
     "boosting_rounds": 20,
-    "max_depth": 4,
+    "max_leaves": 16,
     "threads": 1,
     "min_partition_bytes": 1,
     "min_gain": 0.9,

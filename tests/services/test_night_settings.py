@@ -37,10 +37,10 @@ def test_stored_version_wins_over_the_installation(open_house: Any) -> None:
 
 def test_old_versions_stay_and_can_be_put_in_force_again(house: Any) -> None:
     night = house.services.night_settings
-    store(house, max_depth=3)
-    store(house, max_depth=5)
+    store(house, max_leaves=3)
+    store(house, max_leaves=5)
     old = night.version(1)
-    assert old.values.max_depth == 3
+    assert old.values.max_leaves == 3
     store(house, **old.values.model_dump())
     assert night.current() == old.values
     assert [version.number for version in night.versions()] == [3, 2, 1]
@@ -49,11 +49,11 @@ def test_old_versions_stay_and_can_be_put_in_force_again(house: Any) -> None:
 
 
 def test_of_two_who_store_at_once_one_is_told(house: Any) -> None:
-    store(house, replacing=0, max_depth=3)
+    store(house, replacing=0, max_leaves=3)
     with pytest.raises(Conflict) as conflict:
-        store(house, replacing=0, max_depth=5)
+        store(house, replacing=0, max_leaves=5)
     assert conflict.value.code == "NIGHT_SETTINGS_CHANGED"
-    assert house.services.night_settings.current().max_depth == 3
+    assert house.services.night_settings.current().max_leaves == 3
 
 
 def test_version_that_changes_nothing_is_not_stored(house: Any) -> None:
@@ -87,7 +87,7 @@ def test_reason_is_asked_for(house: Any) -> None:
         ("min_gain", float("nan"), "NIGHT_LESS_THAN"),
         ("boosting_rounds", "many", "NIGHT_NOT_WHOLE"),
         ("learning_rate", 0, "NIGHT_MORE_THAN"),
-        ("max_depth", 17, "NIGHT_AT_MOST"),
+        ("max_leaves", 65_537, "NIGHT_AT_MOST"),
         ("history_rows", 10, "NIGHT_AT_LEAST"),
     ],
 )
@@ -120,16 +120,16 @@ def test_minimum_that_is_set_decides_what_is_enough(house: Any) -> None:
 def test_run_keeps_the_settings_that_it_began_with(
     house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store(house, max_depth=3, promotion_metric="MAE", min_gain=0.2)
+    store(house, max_leaves=3, promotion_metric="MAE", min_gain=0.2)
     house.upload()
     with monkeypatch.context() as patch:
         patch.setattr(house.services.training, "preprocess", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             house.run()
-    store(house, max_depth=4, promotion_metric="RMSE", min_gain=0.0)
+    store(house, max_leaves=4, promotion_metric="RMSE", min_gain=0.0)
     result = house.run()
-    assert (result.run.settings_version, result.run.settings.max_depth) == (1, 3)
-    assert result.model.parameters["max_depth"] == 3
+    assert (result.run.settings_version, result.run.settings.max_leaves) == (1, 3)
+    assert result.model.parameters["max_leaves"] == 3
     policy = result.model.decision.policy
     assert (policy.metric, policy.min_gain) == ("MAE", 0.2)
 

@@ -202,7 +202,7 @@ def test_erased_user_leaves_trainings_and_settings_without_a_name(
 ) -> None:
     services, store = house.services, Repositories(house.services.database)
     night = services.night_settings
-    values = night.current().model_dump() | {"max_depth": 3}
+    values = night.current().model_dump() | {"max_leaves": 3}
     night.store(values, replacing=0, by=bia.email, reason="for the test")
     house.upload()
     run = services.claims.claim("token", PartitionRequest())

@@ -107,7 +107,7 @@ def shared(
 def reigning_over(
     data_dir: Path, content: bytes, **settings: Any
 ) -> Iterator[Services]:
-    small = {"boosting_rounds": 20, "max_depth": 4, "threads": 1}
+    small = {"boosting_rounds": 20, "max_leaves": 16, "threads": 1}
     with opened_services(
         load_settings(data_dir, **(small | settings)), lambda: NOW
     ) as services:

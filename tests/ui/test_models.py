@@ -45,7 +45,7 @@ def modelled(
     serve: Any, make_fares: Callable[..., bytes], data_dir: Path
 ) -> Iterator[Any]:
     """A web app with three models, of which the first is MASTER."""
-    small = {"boosting_rounds": 15, "max_depth": 4, "threads": 1, "min_gain": 0.9}
+    small = {"boosting_rounds": 15, "max_leaves": 16, "threads": 1, "min_gain": 0.9}
     with opened_services(load_settings(data_dir, **small)) as services:
         accounts = services.accounts
         accounts.create_first_admin(

@@ -44,7 +44,7 @@ def data_dir(
 ) -> Path:
     """A data folder with an administrator and a MASTER."""
     folder = tmp_path_factory.mktemp("priced")
-    small = {"boosting_rounds": 20, "max_depth": 4, "threads": 1}
+    small = {"boosting_rounds": 20, "max_leaves": 16, "threads": 1}
     with opened_services(load_settings(folder, **small)) as services:
         services.accounts.create_first_admin(
             services.accounts.first_admin_token(), "ana@exemplo.com", "Ana", PASSWORD

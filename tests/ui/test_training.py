@@ -42,7 +42,7 @@ def trained(
     """A web app with one past night and a waiting file; no Prefect answers it."""
     data_dir = tmp_path_factory.mktemp("trained")
     settings = load_settings(
-        data_dir, boosting_rounds=20, max_depth=4, min_partition_bytes=1
+        data_dir, boosting_rounds=20, max_leaves=16, min_partition_bytes=1
     )
     with opened_services(settings) as services:
         for number, name in ((1, "janeiro.csv"), (2, "<b>fevereiro</b>.csv")):

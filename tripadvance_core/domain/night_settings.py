@@ -13,7 +13,7 @@ from tripadvance_core.settings import (
     BoostingRounds,
     Cron,
     HistoryRows,
-    MaxDepth,
+    MaxLeaves,
     MinGain,
     MinPartitionBytes,
     PromotionMetric,
@@ -43,7 +43,7 @@ class NightSettings(BaseModel):
     min_gain: MinGain
     boosting_rounds: BoostingRounds
     learning_rate: Share
-    max_depth: MaxDepth
+    max_leaves: MaxLeaves
     history_rows: HistoryRows
 
     @classmethod

@@ -12,8 +12,10 @@ from tripadvance_core.settings import Device
 
 FULL_RATE_ROWS: Final = 200_000
 """From so many rows on trees learn at the full rate, for each costs much."""
-_PLAIN_ROUNDS: Final = 0.6
-_PLAIN_LEAF: Final = 3.0
+_FEWEST_LEAVES: Final = 16
+_ROWS_A_LEAF: Final = 16
+_PLAIN_ROUNDS: Final = 0.5
+_PLAIN_LEAVES: Final = 0.7
 
 
 def plain_rounds(rounds: int) -> int:
@@ -25,14 +27,17 @@ class TrainingParameters(Value):
     """What decides on a model beside its rows: same rows and these, same bytes.
 
     ``learning_rate`` and ``boosting_rounds`` are those of a large history, see
-    ``for_rows``. Rounds and ``max_depth`` are bounds; a trial on the rows themselves
-    finds what serves below them.
+    ``for_rows``. Rounds and ``max_leaves`` are bounds; a trial on the rows themselves
+    finds what serves below them. ``leaf`` is the least weight of a leaf, and as many
+    fares that say 0 are added to each: leaves of one or two fares learn noise, and
+    mistake the last days that they have seen for all that come.
     """
 
     boosting_rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, lt=1)
-    max_depth: int = Field(ge=1)
-    subsample: float = Field(default=0.85, gt=0, le=1)
+    max_leaves: int = Field(ge=2)
+    leaf: float = Field(default=3.0, gt=0)
+    subsample: float = Field(default=1.0, gt=0, le=1)
     colsample_bynode: float = Field(default=0.5, gt=0, le=1)
     device: Device = "cpu"
     threads: int = Field(ge=1)
@@ -42,46 +47,60 @@ class TrainingParameters(Value):
         """Return the parameters for so many rows: fewer learn slower, in more rounds.
 
         The rate falls with the fourth root of the rows, and what a round costs falls
-        with the rows themselves: small steps are better wherever they are cheap.
+        with the rows themselves: small steps are better wherever they are cheap. For
+        the same reason each split of few rows looks at more of the features. Trees of
+        more leaves than rows fill are of no use.
         """
-        rate = self.learning_rate * min(1.0, (rows / FULL_RATE_ROWS) ** 0.25)
-        rounds = round(self.boosting_rounds * self.learning_rate / rate)
-        return self.model_copy(
-            update={"learning_rate": rate, "boosting_rounds": rounds}
+        factor = min(1.0, (rows / FULL_RATE_ROWS) ** 0.25)
+        leaves = max(_FEWEST_LEAVES, rows // _ROWS_A_LEAF)
+        return self.at_rate(self.learning_rate * factor).model_copy(
+            update={
+                "colsample_bynode": min(1.0, self.colsample_bynode / factor**0.5),
+                "max_leaves": min(self.max_leaves, leaves),
+            }
         )
 
-    def for_xgboost(self, depth: int, leaf: float, **special: Any) -> dict[str, Any]:
+    def at_rate(self, learning_rate: float) -> Self:
+        """Return the parameters of another rate, with as many rounds as make up for it."""
+        rounds = round(self.boosting_rounds * self.learning_rate / learning_rate)
+        return self.model_copy(
+            update={"learning_rate": learning_rate, "boosting_rounds": max(1, rounds)}
+        )
+
+    def for_xgboost(self, leaves: int, **special: Any) -> dict[str, Any]:
         """Return the parameters under XGBoost's names, all but the rounds.
 
         Parameters
         ----------
-        leaf
-            Least fares of a leaf, and as many that say 0 are added to each. Leaves of
-            one or two fares learn noise where fares scatter, and much where they do
-            not.
+        leaves
+            Most leaves of a tree. The one that gains most is split next, however deep
+            it lies: few places need many splits, and most need few.
         """
         return {
             "objective": "reg:squarederror",
             "tree_method": "hist",
             "learning_rate": self.learning_rate,
-            "max_depth": depth,
+            "grow_policy": "lossguide",
+            "max_leaves": leaves,
+            "max_depth": 0,
             "subsample": self.subsample,
             "colsample_bynode": self.colsample_bynode,
-            "min_child_weight": leaf,
-            "reg_lambda": leaf,
+            "min_child_weight": self.leaf,
+            "reg_lambda": self.leaf,
             "device": self.device,
             "nthread": self.threads,
             "seed": self.seed,
         } | special
 
-    def for_plain_prices(self, depth: int) -> dict[str, Any]:
+    def for_plain_prices(self, leaves: int) -> dict[str, Any]:
         """Return the parameters of the trees of plain prices.
 
-        Dear fares decide these trees and are few, hence the careful leaf and fewer
+        Dear fares decide these trees and are few, hence fewer leaves and
         rounds. Another seed makes errors that differ from the others' and partly
         cancel them.
         """
-        return self.for_xgboost(depth, _PLAIN_LEAF, seed=self.seed + 1)
+        fewer = max(2, round(_PLAIN_LEAVES * leaves))
+        return self.for_xgboost(fewer, seed=self.seed + 1)
 
 
 class Progress:

@@ -47,7 +47,7 @@ def contributions(model: FareModel, rows: pd.DataFrame | Columns) -> Contributio
     Those of log prices are turned into money by the logarithmic mean (LMDI, Ang 2005),
     which leaves nothing over: base and contributions add up to the price.
     """
-    matrix = model.encoder.transform(rows)
+    matrix = model.encoded(rows)
     price = model.price_of(matrix)
     values = _in_money(_shapley(model, model.booster, matrix))
     if model.plain is not None:
@@ -92,7 +92,7 @@ def partial_effect(
         ``value``, as given, and ``mean_price`` in the base currency.
     """
     moved = pd.concat([_moved(rows, varied, value) for value in values])
-    price = model.price_of(model.encoder.transform(moved))
+    price = model.price_of(model.encoded(moved))
     prices = price.reshape(len(values), len(rows)).mean(axis=1)
     return pd.DataFrame({"value": list(values), "mean_price": prices})
 
@@ -111,9 +111,7 @@ def _shapley(
     model: FareModel, booster: xgb.Booster, matrix: NDArray[np.float32]
 ) -> Floats:
     """Return Shapley values and, in the last column, what they start from."""
-    rows = xgb.DMatrix(
-        matrix, feature_types=model.encoder.types, enable_categorical=True
-    )
+    rows = xgb.DMatrix(matrix, feature_types=model.types, enable_categorical=True)
     return np.asarray(booster.predict(rows, pred_contribs=True), dtype=np.float64)
 
 

@@ -22,10 +22,11 @@ LEVELS: Final = (80, 95)
 """How many of 100 true prices each range is to hold."""
 
 BAND_ROUNDS: Final = 40
-_BAND_DEPTH: Final = 5
+_BAND_LEAVES: Final = 32
 _BAND_LEAF: Final = 20.0
-_MIN_RESIDUALS: Final = 1_000
+_MIN_RESIDUALS: Final = 500
 _QUANTILES: Final = (0.1, 0.9)
+_WIDEST_FOR_LATER: Final = 1.4
 # A band without width could never be stretched to hold anything.
 _NARROWEST: Final = 0.005
 
@@ -66,34 +67,51 @@ class Band:
         parameters: TrainingParameters,
         progress: Progress,
     ) -> Self:
-        """Learn from what a trial missed; from too few rows nothing is learned."""
-        if residuals is None or residuals.missed.size < _MIN_RESIDUALS:
-            progress.skip(BAND_ROUNDS)
+        """Learn from what a trial missed; from too few rows nothing is learned.
+
+        How much wider later days are is judged by a band that knows one half of the
+        other rows on the other half, for every band fits the rows that it knows.
+        """
+        if residuals is None:
+            progress.skip(2 * BAND_ROUNDS)
             return cls()
+        later = residuals.later
+        half = ~later & (np.cumsum(~later) % 2 == 0)
+        judged = ~later & ~half
+        judge = cls(cls._boosted(residuals, half, parameters, progress))
+        reach = judge.reach(residuals.features, residuals.logs)
+        scores = reach.scores(residuals.missed)
+        return cls(
+            cls._boosted(residuals, ~later, parameters, progress),
+            later_stretch=_further(scores[later], scores[judged]),
+        )
+
+    @staticmethod
+    def _boosted(
+        residuals: Residuals,
+        rows: NDArray[np.bool_],
+        parameters: TrainingParameters,
+        progress: Progress,
+    ) -> xgb.Booster | None:
+        if rows.sum() < _MIN_RESIDUALS:
+            progress.skip(BAND_ROUNDS)
+            return None
         matrix = xgb.QuantileDMatrix(
-            _with_logs(residuals.features, residuals.logs),
-            label=residuals.missed,
+            _with_logs(residuals.features[rows], residuals.logs[rows]),
+            label=residuals.missed[rows],
             nthread=parameters.threads,
         )
         special = {
             "objective": "reg:quantileerror",
             "quantile_alpha": np.array(_QUANTILES),
+            "min_child_weight": _BAND_LEAF,
+            "reg_lambda": _BAND_LEAF,
         }
-        booster = boost(
-            parameters.for_xgboost(_BAND_DEPTH, _BAND_LEAF, **special),
+        return boost(
+            parameters.for_xgboost(_BAND_LEAVES, **special),
             matrix,
             BAND_ROUNDS,
             progress,
-        )
-        band = cls(booster)
-        reach = band.reach(residuals.features, residuals.logs)
-        scores = reach.scores(residuals.missed)
-        later = residuals.later
-        return replace(
-            band,
-            later_stretch={
-                level: _ratio(scores[later], scores[~later], level) for level in LEVELS
-            },
         )
 
     def calibrated(self, reach: Reach, missed: Floats) -> Self:
@@ -136,12 +154,19 @@ def conformal_quantile(scores: Floats, level: int) -> float | None:
     return float(np.sort(scores)[rank - 1])
 
 
-def _ratio(later: Floats, seen: Floats, level: int) -> float:
-    """Return how much wider the band must be for later days; never narrower."""
-    wide, narrow = (conformal_quantile(scores, level) for scores in (later, seen))
-    if wide is None or narrow is None or narrow <= 0:
-        return 1.0
-    return max(1.0, wide / narrow)
+def _further(later: Floats, seen: Floats) -> dict[int, float]:
+    """Return how much wider the band must be for later days; never narrower.
+
+    As much as the trial was worse there at the level where it was so most: one later
+    period says little of one level alone. And it may have been an odd one, so it is
+    believed up to a limit.
+    """
+    ratios = [1.0]
+    for level in LEVELS:
+        wide, narrow = (conformal_quantile(scores, level) for scores in (later, seen))
+        if wide is not None and narrow:
+            ratios.append(wide / narrow)
+    return dict.fromkeys(LEVELS, min(max(ratios), _WIDEST_FOR_LATER))
 
 
 def _with_logs(features: NDArray[np.float32], logs: Floats) -> NDArray[np.float32]:

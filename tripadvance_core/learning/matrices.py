@@ -12,8 +12,14 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from tripadvance_core.domain.metrics import Floats
-from tripadvance_core.tabular.features import WEIGHT, FeatureEncoder, FeatureType
-from tripadvance_core.tabular.joining import FareRows
+from tripadvance_core.tabular.features import (
+    WEIGHT,
+    FeatureEncoder,
+    FeatureType,
+    columns_of,
+)
+from tripadvance_core.tabular.former_fares import FEATURES, FormerFares
+from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 
 BATCH_ROWS: Final = 100_000
 EXTERNAL_MEMORY_ROWS: Final = 2_000_000
@@ -39,17 +45,35 @@ class EncodedFares:
         In the base currency, shape (n,).
     weights
         How many fares each row stands for, shape (n,); None where one each.
+
+    Parameters
+    ----------
+    former
+        Former fares, of which each row learns what it may, where they are features.
+    seed
+        Draws how old these are.
     """
 
-    def __init__(self, encoder: FeatureEncoder, rows: FareRows) -> None:
-        self.types: list[FeatureType] = encoder.types
-        self._width = len(encoder.names)
+    def __init__(
+        self,
+        encoder: FeatureEncoder,
+        rows: FareRows,
+        former: FormerFares | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.types = feature_types(encoder, former)
+        self._width = len(self.types)
         # It has no name, and is gone when nobody reads these fares any more.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         weakref.finalize(self, self._file.close)
         prices, weights = [], []
         for batch in rows.batches():
-            self._file.write(encoder.transform(batch).data)
+            features = encoder.transform(batch)
+            if former is not None:
+                hashes = batch[ROW_HASH].to_numpy(np.uint64)
+                known = former.learnable_from(columns_of(batch), hashes, seed)
+                features = np.hstack([features, known])
+            self._file.write(features.data)
             prices.append(batch["price"].to_numpy(np.float64))
             weights.append(weights_of(batch))
         self.prices: Floats = np.concatenate(prices)
@@ -83,6 +107,14 @@ class EncodedFares:
         self._file.seek(rows.start * row_bytes)
         content = self._file.read((rows.stop - rows.start) * row_bytes)
         return np.frombuffer(content, dtype=np.float32).reshape(-1, self._width)
+
+
+def feature_types(
+    encoder: FeatureEncoder, former: FormerFares | None
+) -> list[FeatureType]:
+    """Return the types of all features as XGBoost names them; former fares are last."""
+    added: list[FeatureType] = [] if former is None else ["float"] * len(FEATURES)
+    return encoder.types + added
 
 
 class FareBatches(xgb.DataIter):

@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.learning.intervals import LEVELS, Band, Reach
+from tripadvance_core.learning.matrices import feature_types
 from tripadvance_core.learning.trees import ONE_THREAD, StoredTrees, predicted
 from tripadvance_core.learning.trial import Recipe
-from tripadvance_core.tabular.features import Columns, FeatureEncoder, columns_of
+from tripadvance_core.tabular.features import (
+    Columns,
+    FeatureEncoder,
+    FeatureType,
+    columns_of,
+)
+from tripadvance_core.tabular.former_fares import FEATURES, FormerFares
 
 FAR_DAYS: Final = 60
 """A flight so many days beyond all that were learned from is outside the domain."""
@@ -30,6 +37,7 @@ FAR_DATE: Final = "FAR_DATE"
 _LOG_FILE = "model.ubj.zst"
 _PLAIN_FILE = "plain.ubj.zst"
 _BAND_FILE = "band.ubj.zst"
+_FORMER_FILE = "former.parquet"
 _DESCRIPTION_FILE = "model.json"
 _CODEC = "zstd"
 
@@ -40,7 +48,7 @@ _PLAIN_WITHIN = 3.0
 class _Description(Value):
     """Everything of a model but its trees; ``format`` counts changes of the form."""
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     encoder: FeatureEncoder
     parameters: dict[str, Any]
     recipe: Recipe
@@ -48,6 +56,7 @@ class _Description(Value):
     sizes: dict[str, int]
     stretch: dict[int, float] | None
     later_stretch: dict[int, float] | None
+    longest_gap: int | None
 
 
 class Prices(NamedTuple):
@@ -100,6 +109,8 @@ class FareModel:
         What the trees were trained with, ready for JSON.
     recipe
         What the trial found.
+    former
+        Former fares, where they are features.
     """
 
     booster: xgb.Booster
@@ -109,11 +120,17 @@ class FareModel:
     plain: xgb.Booster | None = None
     price_scale: float = 1.0
     band: Band = field(default_factory=Band)
+    former: FormerFares | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
         """The features, in the order in which the trees number them."""
-        return self.encoder.names
+        return (*self.encoder.names, *(FEATURES if self.former else ()))
+
+    @property
+    def types(self) -> list[FeatureType]:
+        """The features' types as XGBoost names them, in the same order."""
+        return feature_types(self.encoder, self.former)
 
     def prices(self, rows: pd.DataFrame | Columns) -> Prices:
         """Predict n rows: a frame, or one array a column.
@@ -127,7 +144,7 @@ class FareModel:
     def estimate(self, rows: pd.DataFrame | Columns) -> Estimate:
         """Ask the trees about n rows, once for prices, ranges and calibration."""
         columns = columns_of(rows)
-        matrix = self.encoder.transform(columns)
+        matrix = self.encoded(columns)
         price = self.price_of(matrix)
         logs = np.log(price)
         unseen, doubts = self._doubts(columns, matrix)
@@ -160,6 +177,14 @@ class FareModel:
         prices = self.prices(frame)._asdict()
         prices = {"predicted_price": prices.pop("price")} | prices
         return pd.DataFrame(prices, index=frame.index)
+
+    def encoded(self, rows: pd.DataFrame | Columns) -> NDArray[np.float32]:
+        """Return the features of n rows as the trees take them, shape (n, features)."""
+        columns = columns_of(rows)
+        matrix = self.encoder.transform(columns)
+        if self.former is None:
+            return matrix
+        return np.hstack([matrix, self.former.known_to(columns)])
 
     def price_of(self, matrix: NDArray[np.float32]) -> Floats:
         """Return the prices of encoded rows, shape (n,)."""
@@ -208,8 +233,11 @@ class FareModel:
             sizes={name: len(raw) for name, raw in trees.items()},
             stretch=self.band.stretch and dict(self.band.stretch),
             later_stretch=self.band.later_stretch and dict(self.band.later_stretch),
+            longest_gap=self.former and self.former.longest_gap,
         )
         files = {name: _packed(raw) for name, raw in trees.items()}
+        if self.former is not None:
+            files[_FORMER_FILE] = self.former.to_bytes()
         return files | {_DESCRIPTION_FILE: description.model_dump_json().encode()}
 
     @classmethod
@@ -220,6 +248,7 @@ class FareModel:
             name: _BOOSTERS[name](_unpacked(files[name], size))
             for name, size in description.sizes.items()
         }
+        gap = description.longest_gap
         return cls(
             booster=boosters[_LOG_FILE],
             encoder=description.encoder,
@@ -232,6 +261,9 @@ class FareModel:
                 description.stretch,
                 description.later_stretch,
             ),
+            former=None
+            if gap is None
+            else FormerFares.from_bytes(files[_FORMER_FILE], gap),
         )
 
     def _doubts(

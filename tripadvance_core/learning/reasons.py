@@ -13,8 +13,10 @@ from tripadvance_core.tabular.features import (
     ROUTE,
     Columns,
 )
+from tripadvance_core.tabular.former_fares import FEATURES as FORMER_FARES
 
 _CAUSES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(FORMER_FARES, "WHY_FORMER_FARES"),
     LEAD_DAYS: "WHY_LEAD_TIME",
     DURATION: "WHY_DURATION",
     "start_city": "WHY_ROUTE",

@@ -17,6 +17,7 @@ from tripadvance_core.learning.matrices import EncodedFares, training_matrix
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.trial import hold_a_trial, planned_rounds
 from tripadvance_core.tabular.features import FeatureEncoder
+from tripadvance_core.tabular.former_fares import FormerFares
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 
 
@@ -70,12 +71,15 @@ def grow(
     trial = hold_a_trial(rows, fares, parameters, progress)
     band = Band.fit(trial.residuals, parameters, progress)
     recipe = trial.recipe
+    former = FormerFares.of(rows) if recipe.former else None
+    if former is not None:
+        fares = EncodedFares(encoder, rows, former, parameters.seed)
     plain, scale = None, float(fares.prices.mean())
     rounds_of_plain = plain_rounds(recipe.rounds) if recipe.log_share < 1 else 0
     progress.plan(recipe.rounds + rounds_of_plain)
     matrix = training_matrix(fares, np.log, parameters.threads)
     booster = boost(
-        parameters.for_xgboost(recipe.depth, recipe.leaf),
+        parameters.for_xgboost(recipe.leaves),
         matrix,
         recipe.rounds,
         progress,
@@ -83,7 +87,10 @@ def grow(
     if rounds_of_plain:
         matrix.set_label(fares.prices / scale)
         plain = boost(
-            parameters.for_plain_prices(recipe.depth), matrix, rounds_of_plain, progress
+            parameters.for_plain_prices(recipe.leaves),
+            matrix,
+            rounds_of_plain,
+            progress,
         )
     return FareModel(
         booster=booster,
@@ -93,6 +100,7 @@ def grow(
         plain=plain,
         price_scale=scale,
         band=band,
+        former=former,
     )
 
 
@@ -101,5 +109,8 @@ def most_rounds(rows: int, parameters: TrainingParameters) -> int:
     parameters = parameters.for_rows(rows)
     rounds = parameters.boosting_rounds
     return (
-        planned_rounds(rows, parameters) + BAND_ROUNDS + rounds + plain_rounds(rounds)
+        planned_rounds(rows, parameters)
+        + 2 * BAND_ROUNDS
+        + rounds
+        + plain_rounds(rounds)
     )

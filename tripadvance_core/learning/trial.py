@@ -1,13 +1,14 @@
 """A small training on a part of the rows that finds how to train on all of them.
 
-The rest of the rows judges it: rows of the days after the last one that the trial has
-seen, and rows of the days that it has seen, with equal weight, for a model is asked
-for both.
+The part is made of whole airlines on whole routes, so its rows lie as dense in time as
+all of them: rows drawn one by one would each have lost the neighbours from which the
+model learns. Some of its rows judge: those of the days after the last one that the
+trial has seen, and some of the days that it has seen, with equal weight, for a model is
+asked for both.
 """
 
 from dataclasses import dataclass
-from math import log2
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from tripadvance_core.domain.entities import Value
+from tripadvance_core.domain.holdout import mixed
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.learning.boosting import (
     Progress,
@@ -22,32 +24,36 @@ from tripadvance_core.learning.boosting import (
     boost,
     plain_rounds,
 )
-from tripadvance_core.learning.matrices import EncodedFares
-from tripadvance_core.tabular.features import QUOTE_DATE
+from tripadvance_core.learning.matrices import EncodedFares, Sample
+from tripadvance_core.tabular.features import QUOTE_DATE, FeatureType, columns_of
+from tripadvance_core.tabular.former_fares import FormerFares, airline_route_hashes
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 
-TRIAL_ROWS: Final = 20_000
-"""Most rows that a trial trains on, and most that judge it."""
+TRIAL_ROWS: Final = 25_000
+"""Most rows of a trial, those that judge it among them."""
 TRIAL_ROUNDS: Final = 80
 """Most rounds of a trial that sees a part of the rows only."""
 PATIENCE: Final = 15
 MIN_ROWS: Final = 200
 """Fewer rows are too few to choose by: the most careful recipe serves."""
+MIN_GROUPS: Final = 10
+"""Of fewer airlines on routes a trial is not made, where there are so many."""
 
 _LATER_SHARE: Final = 0.1
-_SEEN_DAYS_ONE_IN: Final = np.uint64(10)
+_SEEN_DAYS_ONE_IN: Final = np.uint64(6)
 _MIN_DAYS: Final = 5
 _LOG_SHARES: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 # Plain prices may cost so much of the relative error, and must save so much of the
 # squared one to be worth a second booster.
 _TOLERATED: Final = 0.02
 _WORTH_A_BOOSTER: Final = 0.005
-# Depths whose errors differ by less are equals; of those the least deep is grown.
+# Trees whose errors differ by less are equals; of those the smallest are grown.
 _TIE: Final = 0.02
-_CAREFUL_LEAF: Final = 3.0
-_FINE_LEAF: Final = 1.0
+_FEWEST_LEAVES: Final = 16
 
 Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
 
 
 class Recipe(Value):
@@ -55,24 +61,26 @@ class Recipe(Value):
 
     Attributes
     ----------
-    depth, leaf
-        Of each booster; ``leaf`` is the least weight of a leaf.
+    leaves
+        Most leaves of each tree.
     rounds
         Of the booster of log prices.
     log_share
         Share of the booster of log prices in the predicted price; the rest is that of
         the booster of plain prices. 1: there is no such booster.
+    former
+        Whether former fares are features.
     """
 
-    depth: int
-    leaf: float
+    leaves: int
     rounds: int
     log_share: float = 1.0
+    former: bool = False
 
 
 @dataclass(frozen=True)
 class Residuals:
-    """What the trial missed on rows that it never trained on.
+    """What the trial missed on n rows that it never trained on.
 
     Attributes
     ----------
@@ -100,10 +108,10 @@ class Trial:
     residuals: Residuals | None
 
 
-def depths(parameters: TrainingParameters) -> list[int]:
-    """Return the depths that are tried: a half, three quarters and all of the bound."""
-    deepest = parameters.max_depth
-    return sorted({max(1, deepest // 2), max(1, deepest * 3 // 4), deepest})
+def leaves_tried(parameters: TrainingParameters) -> list[int]:
+    """Return the sizes of trees that are tried: up to the bound, each four times more."""
+    most = parameters.max_leaves
+    return sorted({min(most, max(most // part, _FEWEST_LEAVES)) for part in (16, 4, 1)})
 
 
 def trial_rounds(rows: int, parameters: TrainingParameters) -> int:
@@ -115,7 +123,7 @@ def trial_rounds(rows: int, parameters: TrainingParameters) -> int:
 def planned_rounds(rows: int, parameters: TrainingParameters) -> int:
     """Return the most rounds of a whole trial."""
     rounds = trial_rounds(rows, parameters)
-    return (len(depths(parameters)) + 1) * rounds + plain_rounds(rounds)
+    return (len(leaves_tried(parameters)) + 1) * rounds + plain_rounds(rounds)
 
 
 def hold_a_trial(
@@ -124,10 +132,8 @@ def hold_a_trial(
     parameters: TrainingParameters,
     progress: Progress,
 ) -> Trial:
-    """Find depth, rounds and the share of plain prices for rows like these.
+    """Find how trees are grown best on rows like these.
 
-    A trial on a part of the rows knows what serves so many. All of them bear more: one
-    level of depth with each doubling, and rounds in proportion, within the bounds.
     Rows of one identity are on one side of a cut.
 
     Parameters
@@ -138,144 +144,271 @@ def hold_a_trial(
     if len(rows) < MIN_ROWS:
         progress.skip(planned_rounds(len(rows), parameters))
         careful = Recipe(
-            depth=min(depths(parameters)),
-            leaf=_CAREFUL_LEAF,
+            leaves=leaves_tried(parameters)[0],
             rounds=parameters.boosting_rounds,
         )
         return Trial(careful, None)
-    later = _later(rows)
-    judging = later | (rows.column(ROW_HASH) % _SEEN_DAYS_ONE_IN == 0)
-    train = _sampled(~judging, TRIAL_ROWS, parameters.seed)
-    judge = _sampled(judging, TRIAL_ROWS, parameters.seed)
-    found = _Contest(fares, later, train, judge, parameters, progress)
-    return found.decided(scale=(~judging).sum() / len(train))
+    return Contest.of(rows, fares, parameters, progress).decided()
 
 
-class _Contest:
+def later_rows(rows: FareRows) -> Mask:
+    """Return which rows are of the last tenth of the flights or of the dated quotes.
+
+    A history of few days has no such rows.
+    """
+    later = np.zeros(len(rows), dtype=np.bool_)
+    for name in ("date", QUOTE_DATE):
+        if name not in rows.shared:
+            continue
+        days = pd.Series(rows.column(name))
+        if days.isna().any() or days.nunique() < _MIN_DAYS:
+            continue
+        cut = days.quantile(1 - _LATER_SHARE, interpolation="higher")
+        last = days >= cut
+        later |= (last if last.mean() < 0.5 else days > cut).to_numpy(np.bool_)
+    return later
+
+
+def part_of(groups: Hashes, hashes: Hashes, seed: int) -> Places:
+    """Return the places of the rows of a trial, ascending: whole groups, at random.
+
+    Parameters
+    ----------
+    groups
+        What is kept together, shape (n,).
+    hashes
+        The identity of each row, shape (n,). The draw rests on both alone, not on the
+        order of rows.
+    """
+    drawn = mixed(groups ^ np.uint64(seed))
+    order = np.lexsort((hashes, drawn))
+    starts = np.flatnonzero(np.r_[True, np.diff(drawn[order]) != 0])
+    rank = np.arange(order.size) - np.repeat(starts, np.diff(np.r_[starts, order.size]))
+    # What a large group has too much is taken last.
+    too_much = rank >= TRIAL_ROWS // MIN_GROUPS
+    return np.sort(order[np.argsort(too_much, kind="stable")][:TRIAL_ROWS])
+
+
+class _FormerFares(NamedTuple):
+    """Former fares as further features of the rows of a trial."""
+
+    train: NDArray[np.float32]
+    judge: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        rows: FareRows,
+        judging: Mask,
+        train: Places,
+        judge: Places,
+        seed: int,
+    ) -> Self | None:
+        """Learn from all rows that do not judge, in the trial or not."""
+        former = FormerFares.of(rows.where(~judging))
+        if former is None:
+            return None
+        theirs, ours = (_frame_at(rows, places) for places in (judge, train))
+        hashes = ours[ROW_HASH].to_numpy(np.uint64)
+        return cls(
+            former.learnable_from(columns_of(ours), hashes, seed),
+            former.known_to(columns_of(theirs)),
+        )
+
+
+def _frame_at(rows: FareRows, places: Places) -> pd.DataFrame:
+    chosen = np.zeros(len(rows), dtype=np.bool_)
+    chosen[places] = True
+    return rows.where(chosen).frame()
+
+
+class _Arena(NamedTuple):
+    """What is trained on and what judges."""
+
+    seen: Sample
+    judge: Sample
+    later: Mask
+    types: list[FeatureType]
+
+    def with_former(self, former: _FormerFares) -> Self:
+        """Return the same rows with former fares among their features."""
+        added: list[FeatureType] = ["float"] * former.train.shape[1]
+        return self._replace(
+            seen=_widened(self.seen, former.train),
+            judge=_widened(self.judge, former.judge),
+            types=self.types + added,
+        )
+
+
+def _widened(sample: Sample, features: NDArray[np.float32]) -> Sample:
+    return sample._replace(features=np.hstack([sample.features, features]))
+
+
+class _Matrices:
+    """An arena as XGBoost takes it."""
+
+    def __init__(self, arena: _Arena, threads: int) -> None:
+        self.features = arena.judge.features
+        self.seen = xgb.QuantileDMatrix(
+            arena.seen.features,
+            label=np.log(arena.seen.prices),
+            weight=arena.seen.weights,
+            feature_types=arena.types,
+            enable_categorical=True,
+            nthread=threads,
+        )
+        self.judge = xgb.QuantileDMatrix(
+            self.features,
+            label=np.log(arena.judge.prices),
+            weight=_even(arena.later),
+            feature_types=arena.types,
+            ref=self.seen,
+            enable_categorical=True,
+            nthread=threads,
+        )
+
+    def predicted(self, booster: xgb.Booster) -> Floats:
+        return np.asarray(booster.inplace_predict(self.features), dtype=np.float64)
+
+
+class Contest:
     """The boosters of a trial, and the rows that judge them."""
 
     def __init__(
         self,
-        fares: EncodedFares,
-        later: Mask,
-        train: NDArray[np.int64],
-        judge: NDArray[np.int64],
+        arena: _Arena,
+        former: _FormerFares | None,
+        *,
+        rows: int,
         parameters: TrainingParameters,
         progress: Progress,
     ) -> None:
-        self._rounds = trial_rounds(len(fares), parameters)
+        self._arena = arena
+        self._former = former
+        self._rows = rows
+        self._scale = rows / (arena.seen.prices.size + arena.judge.prices.size)
+        self._rounds = trial_rounds(rows, parameters)
         self._parameters = parameters
         self._progress = progress
-        seen, judged = fares.sample(train), fares.sample(judge)
-        self._features = judged.features
-        self._prices = judged.prices
-        self._later = later[judge]
-        self._mean = float(seen.prices.mean())
-        self._matrix = xgb.QuantileDMatrix(
-            seen.features,
-            label=np.log(seen.prices),
-            weight=seen.weights,
-            feature_types=fares.types,
-            enable_categorical=True,
-            nthread=parameters.threads,
-        )
-        self._plain = seen.prices / self._mean
-        self._judge = xgb.QuantileDMatrix(
-            self._features,
-            label=np.log(self._prices),
-            weight=_even(self._later),
-            feature_types=fares.types,
-            ref=self._matrix,
-            enable_categorical=True,
-            nthread=parameters.threads,
+        self._matrices = _Matrices(arena, parameters.threads)
+
+    @classmethod
+    def of(
+        cls,
+        rows: FareRows,
+        fares: EncodedFares,
+        parameters: TrainingParameters,
+        progress: Progress,
+    ) -> Self:
+        """Draw the rows that are trained on, and those that judge; see the module."""
+        hashes = rows.column(ROW_HASH)
+        later = later_rows(rows)
+        judging = later | (mixed(hashes) % _SEEN_DAYS_ONE_IN == 0)
+        part = part_of(airline_route_hashes(rows), hashes, parameters.seed)
+        train, judge = part[~judging[part]], part[judging[part]]
+        return cls(
+            _Arena(fares.sample(train), fares.sample(judge), later[judge], fares.types),
+            _FormerFares.of(rows, judging, train, judge, parameters.seed),
+            rows=len(rows),
+            parameters=parameters,
+            progress=progress,
         )
 
-    def decided(self, scale: float) -> Trial:
-        """Return what is found.
+    def error_of(self, parameters: TrainingParameters) -> float:
+        """Return the mean absolute error of log prices with other parameters.
 
-        Parameters
-        ----------
-        scale
-            How many times as many rows as here the model itself will have.
+        Those of a large history, see ``TrainingParameters.for_rows``. Slow learning
+        has as many more rounds here as it has in the end.
         """
-        tried = {d: self._boost(d, _CAREFUL_LEAF) for d in depths(self._parameters)}
-        bar = (1 + _TIE) * min(booster.best_score for booster in tried.values())
-        depth = min(d for d, booster in tried.items() if booster.best_score <= bar)
-        booster, leaf = tried[depth], _CAREFUL_LEAF
-        fine = self._boost(depth, _FINE_LEAF)
-        if fine.best_score < booster.best_score:
-            booster, leaf = fine, _FINE_LEAF
-        logs = self._predicted(booster)
-        used = booster.best_iteration + 1
-        recipe = Recipe(
-            depth=min(self._parameters.max_depth, depth + round(log2(max(scale, 1)))),
-            leaf=leaf,
-            rounds=self._rounds_for_all(used, scale),
-            log_share=self._log_share(logs, depth, used),
+        parameters = parameters.for_rows(self._rows)
+        slower = self._parameters.learning_rate / parameters.learning_rate
+        booster = boost(
+            parameters.for_xgboost(
+                self._scaled(parameters.max_leaves),
+                eval_metric="mae",
+            ),
+            self._matrices.seen,
+            max(1, round(self._rounds * slower)),
+            self._progress,
+            judged_on=self._matrices.judge,
+            patience=max(1, round(PATIENCE * slower)),
         )
-        missed = np.log(self._prices) - logs
-        return Trial(recipe, Residuals(self._features, logs, missed, self._later))
+        return float(booster.best_score)
 
-    def _boost(self, depth: int, leaf: float) -> xgb.Booster:
+    def decided(self) -> Trial:
+        """Return what is found: size of the trees, their leaf, former fares, the blend."""
+        matrices, former = self._matrices, False
+        leaves, best = self._smallest_of_equals()
+        if self._former is None:
+            self._progress.skip(self._rounds)
+        else:
+            arena = self._arena.with_former(self._former)
+            wider = _Matrices(arena, self._parameters.threads)
+            booster = self._boost(wider, leaves)
+            if booster.best_score < best.best_score:
+                best, matrices, former = booster, wider, True
+        logs = matrices.predicted(best)
+        used = best.best_iteration + 1
+        recipe = Recipe(
+            leaves=leaves,
+            rounds=self._rounds_for_all(used),
+            log_share=self._log_share(matrices, logs, leaves, used),
+            former=former,
+        )
+        missed = np.log(self._arena.judge.prices) - logs
+        return Trial(
+            recipe, Residuals(matrices.features, logs, missed, self._arena.later)
+        )
+
+    def _smallest_of_equals(self) -> tuple[int, xgb.Booster]:
+        tried = {
+            leaves: self._boost(self._matrices, leaves)
+            for leaves in leaves_tried(self._parameters)
+        }
+        bar = (1 + _TIE) * min(booster.best_score for booster in tried.values())
+        return next(found for found in tried.items() if found[1].best_score <= bar)
+
+    def _boost(self, matrices: _Matrices, leaves: int) -> xgb.Booster:
         return boost(
-            self._parameters.for_xgboost(depth, leaf, eval_metric="mae"),
-            self._matrix,
+            self._parameters.for_xgboost(self._scaled(leaves), eval_metric="mae"),
+            matrices.seen,
             self._rounds,
             self._progress,
-            judged_on=self._judge,
+            judged_on=matrices.judge,
             patience=PATIENCE,
         )
 
-    def _rounds_for_all(self, used: int, scale: float) -> int:
-        """Return as many rounds as the rows bear; all where the trial had too few."""
-        most = self._parameters.boosting_rounds
-        cut_short = used + PATIENCE > self._rounds
-        return most if cut_short else min(most, round(used * max(scale, 1.0)))
+    def _scaled(self, leaves: int) -> int:
+        """Return as many leaves as leave each the same rows in the trial as in all."""
+        return max(2, round(leaves / self._scale))
 
-    def _log_share(self, logs: Floats, depth: int, used: int) -> float:
+    def _rounds_for_all(self, used: int) -> int:
+        """Return as many rounds as served; all where the trial had too few."""
+        most = self._parameters.boosting_rounds
+        return most if used + PATIENCE > self._rounds else used
+
+    def _log_share(
+        self, matrices: _Matrices, logs: Floats, leaves: int, used: int
+    ) -> float:
         """Return the share that makes RMSE least at hardly a higher MAPE."""
-        self._matrix.set_label(self._plain)
+        prices, weights = self._arena.judge.prices, _even(self._arena.later)
+        mean = float(self._arena.seen.prices.mean())
+        matrices.seen.set_label(self._arena.seen.prices / mean)
         rounds = plain_rounds(used)
-        parameters = self._parameters.for_plain_prices(depth)
-        booster = boost(parameters, self._matrix, rounds, self._progress)
+        parameters = self._parameters.for_plain_prices(self._scaled(leaves))
+        booster = boost(parameters, matrices.seen, rounds, self._progress)
         self._progress.skip(plain_rounds(self._rounds) - rounds)
-        ours, theirs = np.exp(logs), self._mean * self._predicted(booster)
-        weights = _even(self._later)
+        ours, theirs = np.exp(logs), mean * matrices.predicted(booster)
 
         def errors(share: float) -> tuple[float, float]:
-            missed = share * ours + (1 - share) * theirs - self._prices
-            mape = np.average(np.abs(missed) / self._prices, weights=weights)
+            missed = share * ours + (1 - share) * theirs - prices
+            mape = np.average(np.abs(missed) / prices, weights=weights)
             return float(mape), float(np.average(missed**2, weights=weights)) ** 0.5
 
         mape, rmse = errors(1.0)
         borne = [s for s in _LOG_SHARES if errors(s)[0] <= (1 + _TOLERATED) * mape]
         best = min(borne, key=lambda share: errors(share)[1])
         return best if errors(best)[1] < (1 - _WORTH_A_BOOSTER) * rmse else 1.0
-
-    def _predicted(self, booster: xgb.Booster) -> Floats:
-        return np.asarray(booster.inplace_predict(self._features), dtype=np.float64)
-
-
-def _later(rows: FareRows) -> Mask:
-    """Return the rows of the last days: of those of the quote, where all are given."""
-    days = pd.Series(rows.column("date"))
-    if QUOTE_DATE in rows.shared:
-        quoted = pd.Series(rows.column(QUOTE_DATE))
-        if quoted.notna().all() and quoted.nunique() >= _MIN_DAYS:
-            days = quoted
-    if days.nunique() < _MIN_DAYS:
-        return np.zeros(len(days), dtype=np.bool_)
-    cut = days.quantile(1 - _LATER_SHARE, interpolation="higher")
-    last = days >= cut
-    return (last if last.mean() < 0.5 else days > cut).to_numpy(dtype=np.bool_)
-
-
-def _sampled(chosen: Mask, most: int, seed: int) -> NDArray[np.int64]:
-    places = np.flatnonzero(chosen)
-    if places.size <= most:
-        return places
-    drawn = np.random.default_rng(seed).choice(places, most, replace=False)
-    return np.sort(drawn)
 
 
 def _even(later: Mask) -> Floats:

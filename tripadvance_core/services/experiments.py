@@ -19,7 +19,7 @@ from tripadvance_core.services.uploads import OLDEST_FIRST
 from tripadvance_core.storage.database import Database, Where
 from tripadvance_core.storage.repository import Repositories
 
-PARAMETERS: Final = ("boosting_rounds", "learning_rate", "max_depth", "history_rows")
+PARAMETERS: Final = ("boosting_rounds", "learning_rate", "max_leaves", "history_rows")
 """The settings of the night that an experiment may choose anew."""
 
 USABLE: Final = (UploadStatus.PENDING, UploadStatus.CLAIMED, UploadStatus.TRAINED)

@@ -44,6 +44,7 @@ from tripadvance_core.learning.evaluation import (
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
+from tripadvance_core.learning.tuning import Tuned, tune
 from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
 from tripadvance_core.services.experiments import require_all
 from tripadvance_core.services.history import (
@@ -152,6 +153,10 @@ class TrainingService:
             rounds.stop_if_asked()
             history = self._history(run, token)
             parameters = self._parameters(run)
+            tuned = self._tuned(history, parameters, stop_at)
+            if tuned is not None:
+                parameters = tuned.applied_to(parameters)
+                result["tuned"] = tuned.model_dump(mode="json")
             model = fit(
                 history.training,
                 parameters,
@@ -301,6 +306,27 @@ class TrainingService:
             self._change_claimed(upload, run.token, held)
             return None
 
+    def _tuned(
+        self,
+        history: History,
+        parameters: TrainingParameters,
+        stop_at: datetime | None,
+    ) -> Tuned | None:
+        """Search for parameters from what former nights found; half the time is left."""
+        seconds = 60 * self._settings.tuning_minutes
+        if stop_at is not None:
+            seconds = min(seconds, (stop_at - self._clock()).total_seconds() / 2)
+        if seconds <= 0:
+            return None
+        found = (run.steps.get("train", {}).get("tuned") for run in self.runs())
+        former = [Tuned.model_validate(tuned) for tuned in found if tuned]
+        return tune(
+            history.training,
+            parameters,
+            seconds=seconds,
+            former=former[-1] if former else None,
+        )
+
     def _history(self, run: TrainingRun, token: str) -> History:
         return read_history(
             self._store,
@@ -315,7 +341,7 @@ class TrainingService:
         return TrainingParameters(
             boosting_rounds=night.boosting_rounds,
             learning_rate=night.learning_rate,
-            max_depth=night.max_depth,
+            max_leaves=night.max_leaves,
             device=settings.device,
             threads=settings.threads,
             seed=settings.seed,

@@ -40,7 +40,7 @@ def row_hashes(frame: pd.DataFrame) -> "pd.Series[Any]":
     Only the six core columns count: rows that differ in a further column alone share
     one identity, hence one side of the holdout.
     """
-    columns = (_hashed(frame[name], write) for name, write in _WRITERS.items())
+    columns = (hashed(frame[name], write) for name, write in _WRITERS.items())
     return pd.Series(holdout.row_hashes(columns), index=frame.index, name="row_hash")
 
 
@@ -50,10 +50,10 @@ def reserved_rows(frame: pd.DataFrame) -> "pd.Series[bool]":
     return pd.Series(holdout.is_reserved(hashes.to_numpy()), index=frame.index)
 
 
-def _hashed(
-    column: "pd.Series[Any]", write: Callable[[Any], str]
+def hashed(
+    column: "pd.Series[Any] | NDArray[Any]", write: Callable[[Any], str]
 ) -> NDArray[np.uint64]:
-    """Hash the values of a column, each distinct one once."""
+    """Hash the values of a column, each distinct one once; 0 for a missing one."""
     places, distinct = pd.factorize(column)
     hashes = [value_hash(write(value)) for value in distinct]
     # Missing values are at place -1, the last.

@@ -21,7 +21,7 @@ STARTS_SHOWN: Final = 3
 _GROUPS: Final = (
     ("UI_NIGHT_WHEN", ("window_start", "window_end", "time_zone", "cron")),
     ("UI_NIGHT_WHAT", ("min_partition_bytes", "max_wait_days", "history_rows")),
-    ("UI_NIGHT_MODEL", ("boosting_rounds", "learning_rate", "max_depth")),
+    ("UI_NIGHT_MODEL", ("boosting_rounds", "learning_rate", "max_leaves")),
     ("UI_NIGHT_DECISION", ("promotion_metric", "min_gain")),
 )
 
