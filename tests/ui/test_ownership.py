@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -42,10 +43,11 @@ def raw_status(site: Any, client: httpx.Client, target: str, method: str) -> int
         return int(connection.recv(4096).split()[1])
 
 
-def event(path: str | None = None, tab: str = "tab-of-nobody", **more: Any) -> Any:
+def event(path: str | None = None, tab: str | None = None, **more: Any) -> Any:
+    """Return an event of a page, by default of one that was just opened."""
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
     data = [] if path is None else [file]
-    return {"data": data, "fn_index": 0, "session_hash": tab, **more}
+    return {"data": data, "fn_index": 0, "session_hash": tab or uuid4().hex, **more}
 
 
 # Files
