@@ -46,7 +46,7 @@ def test_trees_of_numbers_alone_and_of_one_round_are_read(
     encoder = FeatureEncoder.fit(stored(training))
     matrix = encoder.transform(training)[:, :2]
     target = xgb.QuantileDMatrix(matrix, label=training["price"])
-    booster = xgb.train(parameters.for_xgboost(3, 1.0), target, rounds)
+    booster = xgb.train(parameters.for_xgboost(8), target, rounds)
     read = StoredTrees(bytearray(booster.save_raw("ubj")))
     np.testing.assert_array_equal(
         read.few(matrix[:5]), booster.inplace_predict(matrix[:5])

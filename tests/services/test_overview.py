@@ -95,9 +95,9 @@ def test_run_under_way_has_no_model_yet(house: Any) -> None:
 
 
 def test_held_challenger_waits_for_a_decision(open_house: Any) -> None:
-    house = open_house(min_partition_bytes=1, min_groups=2, min_rows=2)
-    for rows in (300, 320):
-        house.upload(rows=rows)
+    house = open_house(min_partition_bytes=1, min_gain=0.3)
+    for _ in range(2):
+        house.upload()
         house.run()
     held = house.services.registry.versions()[0]
     assert held.decision.outcome == "HOLD"
