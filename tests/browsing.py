@@ -26,7 +26,7 @@ SERIOUS = {"serious", "critical"}
 KEY = re.compile(r"\b(WEB|UI|REPORT|USERS|ACCOUNT|PRICES|MODEL|METRICS)_[A-Z_]+\b")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop for itself
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"there is no browser at {CHROMIUM}; name one in CHROMIUM")

@@ -133,12 +133,12 @@ def test_experiment_that_prefect_does_not_start_is_told_and_leaves_nothing(
     files.click(timeout=PATIENCE_MS)
     page.get_by_role("option", name="<b>fevereiro</b>.csv · na fila").click()
     page.keyboard.press("Escape")
-    type_into(page, "night-max-depth", "99")
+    type_into(page, "night-max-leaves", "99999")
     page.locator("#train-start").click()
-    expect(page.get_by_text("Profundidade: Use um número até 16.")).to_be_visible(
+    expect(page.get_by_text("Folhas: Use um número até 65.536.")).to_be_visible(
         timeout=PATIENCE_MS
     )
-    type_into(page, "night-max-depth", "3")
+    type_into(page, "night-max-leaves", "8")
     page.locator("#train-start").click()
     expect(
         page.get_by_text("O Prefect não responde, por isso nada foi iniciado")
