@@ -1,7 +1,7 @@
 """Take a picture of every page, wide and narrow, light and dark: ``make screenshots``.
 
 Works on an installation of its own, made from the sample fares in three nights, and
-writes ``docs/screenshots/<page>-<width>-<scheme>.png``.
+writes ``docs/screenshots/<page>-<width>-<scheme>.png``; of some pages where they are named.
 """
 
 import io
@@ -70,7 +70,8 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
             )
-            for page, path in PAGES.items():
+            for page in sys.argv[1:] or PAGES:
+                path = PAGES[page]
                 address = url + path.format(upload=upload_id)
                 _take(browser, page, address, None if page == "login" else token)
             browser.close()
@@ -144,6 +145,7 @@ def _take(browser: Browser, page: str, address: str, token: str | None) -> None:
                 )
             shown = context.new_page()
             shown.goto(address)
+            shown.wait_for_timeout(SETTLE_MS)  # a page says first that it loads
             shown.wait_for_function(
                 "!document.body.innerText.includes('Carregando…')", timeout=120_000
             )
