@@ -23,6 +23,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ from rich.table import Table
 
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping
+from tripadvance_core.domain.users import Role, User
+from tripadvance_core.services.audit import Actor
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.settings import load_settings
 
@@ -48,13 +51,12 @@ THINK_SECONDS = 2.0
 PAGES = ("/", "/data", "/models", "/metrics", "/training")
 TRIP = "/predict?from=São+Paulo&to=Recife&date=2025-12-10"
 BARE_APP = """
-import sys
 import gradio as gr
 
 with gr.Blocks() as app:
     shown, file = gr.HTML(), gr.File()
     app.load(lambda: "<p>Hello</p>", None, shown)
-app.launch(server_port=int(sys.argv[1]), quiet=True)
+app.launch(quiet=True)
 """
 
 
@@ -66,14 +68,14 @@ def main(seconds: float) -> None:
         data_dir = Path(folder)
         bare_script = data_dir / "bare.py"
         bare_script.write_text(BARE_APP)
-        token = _prepare(data_dir)
+        tokens = _prepare(data_dir)
         ours = App(
             [sys.executable, "-m", "deployments.web"],
             {"TRIPADVANCE_DATA_DIR": str(data_dir)},
-            {"tripadvance_session": token},
+            [{"tripadvance_session": token} for token in tokens],
             first_page="/login/",
         )
-        bare = App([sys.executable, str(bare_script)], {}, {}, first_page="/")
+        bare = App([sys.executable, str(bare_script)], {}, [{}], first_page="/")
         console = Console()
         console.print(_starts(ours, bare))
         console.print(_weights(ours, bare))
@@ -82,11 +84,11 @@ def main(seconds: float) -> None:
 
 @dataclass(frozen=True)
 class App:
-    """How an app is started and asked."""
+    """How an app is started and asked; ``cookies`` are those of its users."""
 
     command: list[str]
     environment: dict[str, str]
-    cookies: dict[str, str]
+    cookies: list[dict[str, str]]
     first_page: str
 
 
@@ -104,19 +106,15 @@ class Running:
 def running(app: App) -> Iterator[Running]:
     """Start an app and wait for its first page."""
     port = _free_port()
-    command = (
-        [*app.command, str(port)]
-        if "deployments.web" not in app.command
-        else app.command
-    )
-    environment = (
-        os.environ
-        | {"GRADIO_ANALYTICS_ENABLED": "False", "TRIPADVANCE_WEB_PORT": str(port)}
-        | app.environment
-    )
+    ports = {"TRIPADVANCE_WEB_PORT": str(port), "GRADIO_SERVER_PORT": str(port)}
+    silent = {"GRADIO_ANALYTICS_ENABLED": "False"}
+    environment = os.environ | silent | ports | app.environment
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        app.command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         url = f"http://127.0.0.1:{port}"
@@ -145,8 +143,8 @@ def _free_port() -> int:
         return port
 
 
-def _prepare(data_dir: Path) -> str:
-    """Make an installation with a MASTER; return the token of an administrator."""
+def _prepare(data_dir: Path) -> list[str]:
+    """Make an installation with a MASTER; return the tokens of its users."""
     settings = load_settings(data_dir)
     with opened_services(settings) as services:
         services.uploads.ingest(
@@ -155,16 +153,23 @@ def _prepare(data_dir: Path) -> str:
         services.night.run_partition(
             NightOrder(holder="benchmark", ignore_window=True), services.training
         )
-        return _administrator(services)
+        return [services.accounts.open_session(user) for user in _users(services)]
 
 
-def _administrator(services: Services) -> str:
-    link = services.accounts.first_admin_token() or ""
-    password = secrets.token_urlsafe(16)
-    user = services.accounts.create_first_admin(
-        link, "benchmark@example.com", "Benchmark", password
+def _users(services: Services) -> list[User]:
+    """Make an administrator, and analysts until nobody hands in two files at once."""
+    accounts, password = services.accounts, secrets.token_urlsafe(16)
+    admin = accounts.create_first_admin(
+        accounts.first_admin_token() or "", "0@example.com", "Admin", password
     )
-    return services.accounts.open_session(user)
+    by = Actor(admin, "benchmark")
+    invitations = [
+        services.administration.invite(Role.ANALYST, by) for _ in range(UPLOADING - 1)
+    ]
+    return [admin] + [
+        accounts.register(link, f"{n}@example.com", "Analyst", password, by.address)
+        for n, link in enumerate(invitations, start=1)
+    ]
 
 
 def _starts(ours: App, bare: App) -> Table:
@@ -209,7 +214,7 @@ def _weights(ours: App, bare: App) -> Table:
         ):
             with running(app) as started:
                 for path in pages:
-                    cookies = {} if path == "/login/" else app.cookies
+                    cookies = {} if path == "/login/" else app.cookies[0]
                     size = _bytes_of_page(browser, started.url, path, cookies)
                     table.add_row(f"{name} {path}", f"{size / 1e6:.2f}")
         browser.close()
@@ -345,11 +350,12 @@ async def _people(
     started: Running, app: App
 ) -> AsyncIterator[Callable[[], httpx.AsyncClient]]:
     clients: list[httpx.AsyncClient] = []
+    users = cycle(app.cookies)
 
     def person() -> httpx.AsyncClient:
         client = httpx.AsyncClient(
             base_url=started.url,
-            cookies=app.cookies,
+            cookies=next(users),
             headers={"origin": started.url, "accept": "text/html, */*"},
             timeout=120,
         )

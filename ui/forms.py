@@ -26,6 +26,14 @@ class TwicePassword(BaseModel):
         return self.password
 
 
+class NewAccount(TwicePassword):
+    """A new user's account; ``token`` is that of the link, empty without one."""
+
+    token: str
+    name: str
+    email: str
+
+
 def words_of(request: Request, services: Services) -> Words:
     """Return how to write for whoever sent the request."""
     settings = services.settings

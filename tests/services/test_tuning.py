@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from tripadvance_core.domain.entities import Experiment
+from tripadvance_core.learning import tuning
 from tripadvance_core.learning.tuning import Tuned
-from tripadvance_core.services import training
+from tripadvance_core.storage.repository import Repositories
 
 FOUND = Tuned(
     learning_rate=0.1,
@@ -29,7 +31,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         got.append(asked)
         return FOUND.model_copy(update={"max_leaves": 12 + len(got)})
 
-    monkeypatch.setattr(training, "tune", tune)
+    monkeypatch.setattr(tuning, "tune", tune)
     return got
 
 
@@ -53,6 +55,21 @@ def test_next_night_begins_with_what_the_last_one_found(
         house.upload()
         house.run()
     assert [s["former"] and s["former"].max_leaves for s in searches] == [None, 13, 14]
+
+
+def test_night_does_not_begin_with_what_an_experiment_found(
+    open_house: Callable[..., Any], searches: list[dict[str, Any]]
+) -> None:
+    house = open_house(tuning_minutes=10)
+    house.upload()
+    night = house.run().run
+    night.steps["train"]["tuned"]["max_leaves"] = 99
+    as_experiment = {"id": "e", "number": 2, "experiment": Experiment(by="ana")}
+    runs = Repositories(house.services.database).runs
+    runs.add(night.model_copy(update=as_experiment))
+    house.upload()
+    house.run()
+    assert searches[-1]["former"].max_leaves == 13
 
 
 @pytest.mark.parametrize(("minute", "seconds"), [(0, 1_800), (50, 300)])

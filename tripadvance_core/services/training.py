@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as version_of
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,6 @@ from tripadvance_core.learning.evaluation import (
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
-from tripadvance_core.learning.tuning import Tuned, tune
 from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
 from tripadvance_core.services.experiments import require_all
 from tripadvance_core.services.history import (
@@ -71,6 +70,9 @@ from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import row_hashes_in, to_parquet
 from tripadvance_core.tabular.joining import ROW_HASH
+
+if TYPE_CHECKING:
+    from tripadvance_core.learning.tuning import Tuned
 
 
 class TrainingService:
@@ -311,14 +313,18 @@ class TrainingService:
         history: History,
         parameters: TrainingParameters,
         stop_at: datetime | None,
-    ) -> Tuned | None:
+    ) -> "Tuned | None":
         """Search for parameters from what former nights found; half the time is left."""
         seconds = 60 * self._settings.tuning_minutes
         if stop_at is not None:
             seconds = min(seconds, (stop_at - self._clock()).total_seconds() / 2)
         if seconds <= 0:
             return None
-        found = (run.steps.get("train", {}).get("tuned") for run in self.runs())
+        # Here, for Optuna takes every process that starts half a second.
+        from tripadvance_core.learning.tuning import Tuned, tune
+
+        nights = (run for run in self.runs() if run.experiment is None)
+        found = (run.steps.get("train", {}).get("tuned") for run in nights)
         former = [Tuned.model_validate(tuned) for tuned in found if tuned]
         return tune(
             history.training,

@@ -10,17 +10,9 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.services.passwords import MIN_PASSWORD_LENGTH
 from ui.answers import signed_in
-from ui.forms import TwicePassword, door, words_of
+from ui.forms import NewAccount, door, words_of
 from ui.places import FIRST_ADMIN_PAGE, HOME
 from ui.slowly import slowly
-
-
-class FirstAdmin(TwicePassword):
-    """What the form sends; the account service checks the values."""
-
-    token: str
-    name: str
-    email: str
 
 
 def routes(services: Services) -> APIRouter:
@@ -35,7 +27,7 @@ def routes(services: Services) -> APIRouter:
         )
 
     @router.post("/auth/first-admin")
-    async def create(form: FirstAdmin, request: Request) -> JSONResponse:
+    async def create(form: NewAccount, request: Request) -> JSONResponse:
         def create_and_open() -> JSONResponse:
             language = words_of(request, services).language
             user = accounts.create_first_admin(

@@ -9,17 +9,9 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.services.passwords import MIN_PASSWORD_LENGTH
 from ui.answers import signed_in
-from ui.forms import TwicePassword, address_of, door, words_of
+from ui.forms import NewAccount, address_of, door, words_of
 from ui.places import HOME, REGISTER_PAGE
 from ui.slowly import slowly
-
-
-class NewUser(TwicePassword):
-    """What the form sends; ``token`` is empty without an invitation."""
-
-    token: str
-    name: str
-    email: str
 
 
 def routes(services: Services) -> APIRouter:
@@ -39,7 +31,7 @@ def routes(services: Services) -> APIRouter:
         )
 
     @router.post("/auth/register")
-    async def register(form: NewUser, request: Request) -> JSONResponse:
+    async def register(form: NewAccount, request: Request) -> JSONResponse:
         def register_and_open() -> JSONResponse:
             language = words_of(request, services).language
             user = accounts.register(
