@@ -54,5 +54,11 @@ def make_fares() -> Callable[..., bytes]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what starts servers and browsers last: fast tests tell first."""
+    """Run what starts servers and browsers last: fast tests tell first.
+
+    Beside other processes the longest file of them begins first instead, since it
+    mostly waits for servers.
+    """
     items.sort(key=lambda item: item.get_closest_marker("servers") is not None)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.path.name != "test_chain.py")

@@ -31,7 +31,11 @@ _log = logging.getLogger(__name__)
 # A server that has its modules loaded forks children in milliseconds.
 _processes: Final[ForkServerContext] = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
-    ["tripadvance_core.fork_server", "tripadvance_core.tabular.jobs"]
+    [
+        "tripadvance_core.fork_server",
+        "tripadvance_core.tabular.jobs",
+        "tripadvance_core.learning.proving",
+    ]
 )
 _at_once = BoundedSemaphore(max(1, os.cpu_count() or 1))
 
