@@ -91,6 +91,16 @@ def money(amount: float, currency: str, language: Language) -> str:
     return format_currency(amount, currency, locale=_LOCALES[language])
 
 
+def signed_money(amount: float, currency: str, language: Language) -> str:
+    r"""Write what is added to an amount, or taken from it, with its sign.
+
+    >>> signed_money(-34.5, "BRL", "pt-BR")
+    '−\xa0R$\xa034,50'
+    """
+    written = money(abs(amount), currency, language)
+    return f"{'+' if amount >= 0 else '−'}\u00a0{written}"
+
+
 def date(day: dt.date, language: Language) -> str:
     """Write a calendar day.
 

@@ -14,6 +14,7 @@ from tripadvance_core.bootstrap import Services
 from tripadvance_core.domain.users import Role, User
 from tripadvance_core.errors import Corrupted, Refused, TripAdvanceError, Unavailable
 from tripadvance_core.messages import Language
+from tripadvance_core.services.audit import Event
 from tripadvance_core.services.scheduler import Scheduler
 from ui.rendering import Words, chosen_language, render
 
@@ -31,6 +32,7 @@ class Reader:
     user: User
     words: Words
     query: Mapping[str, str]
+    sent_from: str
 
     @property
     def language(self) -> Language:
@@ -145,7 +147,18 @@ class Desk:
         user = self.services.accounts.user_named(request.username or "")
         if user is None:
             raise Refused("WEB_SIGN_IN_FIRST")
-        return Reader(user, self._words(request), dict(request.query_params))
+        return Reader(
+            user,
+            self._words(request),
+            dict(request.query_params),
+            request.client.host if request.client else "unknown",
+        )
+
+    def log(self, reader: Reader, event: Event, about: str) -> None:
+        """Note in the log of actions what a reader did, and to what."""
+        self.services.audit.record(
+            event, reader.user.id, address=reader.sent_from, about=about
+        )
 
     def _words(self, request: gr.Request) -> Words:
         settings = self.services.settings

@@ -109,8 +109,7 @@ class Words:
 
     def signed_money(self, amount: float, currency: str) -> str:
         """Write what is added to an amount, or taken from it, with its sign."""
-        written = self.money(abs(amount), currency)
-        return f"{'+' if amount >= 0 else '−'}\u00a0{written}"
+        return formats.signed_money(amount, currency, self.language)
 
     def moment(self, moment: dt.datetime) -> str:
         """Write a moment to the minute."""

@@ -127,12 +127,12 @@ def test_night_without_a_server(installation: Any, fares: Path, tmp_path: Path) 
         assert [row["row"] for row in predicted["rejected"]] == [3]
         header, first, second = read_table(out)
         assert header[:2] == ["Observação", "data"]
-        added = ["predicted_price", "low", "high", "doubt", "model_id"]
-        assert header[-5:] == added
-        price, low, high = (float(value) for value in first[-5:-2])
+        added = ["predicted_price", "low", "high", "reason", "doubt", "model_id"]
+        assert header[-6:] == added
+        price, low, high = (float(value) for value in first[-6:-3])
         assert 0 < low < price < high
         assert first[-1] == model["id"]
-        assert not any(second[-5:])
+        assert not any(second[-6:])
 
 
 def read_table(file: Path) -> list[list[Any]]:

@@ -3,9 +3,11 @@
 import csv
 import io
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.domain.trips import Trip
 from tripadvance_core.errors import FileRefused, NotFound, Refused
 from tripadvance_core.messages import sentence
+from tripadvance_core.services import prediction
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.services.prediction import MOST_TRIPS, PredictedFile
 from tripadvance_core.settings import load_settings
@@ -64,6 +67,30 @@ def test_price_lies_in_its_range_and_names_its_model(reigning: Any) -> None:
     low, price, high = (float(first[n]) for n in ("low", "predicted_price", "high"))
     assert 0 < low < price < high
     assert first["model_id"] == reigning.services.registry.master().id
+
+
+def test_reason_of_each_row_is_the_sum_that_its_price_is(reigning: Any) -> None:
+    _, rows = predict(reigning)
+    for row in rows:
+        assert bool(row["reason"]) == bool(row["predicted_price"])
+        if row["reason"]:
+            parts = re.findall(r"([+−]?)\s*\w+\$\s([\d.]+,\d\d)", row["reason"])
+            total = sum(
+                Decimal(amount.replace(".", "").replace(",", "."))
+                * (-1 if sign == "−" else 1)
+                for sign, amount in parts
+            )
+            assert total == Decimal(row["predicted_price"])
+            assert len(parts) > 2
+
+
+def test_only_the_first_rows_of_many_are_explained(
+    reigning: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "MOST_EXPLAINED", 1)
+    _, rows = predict(reigning)
+    assert rows[0]["reason"].startswith("Parte de")
+    assert rows[-1]["reason"] == sentence("REASONS_END", "pt-BR", most="1")
 
 
 def test_file_that_cannot_be_read_is_refused(reigning: Any) -> None:

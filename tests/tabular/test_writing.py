@@ -21,7 +21,7 @@ CONTENT = (
     "26/03/2025,Belém,Recife,Azul,90,,+x\n"
 ).encode()
 HEADERS = ["Data", "origem", "destino", "companhia", "duração", "preço", "note"]
-ADDED = ["predicted_price", "low", "high", "doubt", "model_id"]
+ADDED = ["predicted_price", "low", "high", "reason", "doubt", "model_id"]
 
 
 def written(file_type: str) -> bytes:
@@ -31,6 +31,7 @@ def written(file_type: str) -> bytes:
             "predicted_price": [100.5, 200.5],
             "low": [90.0, 190.0],
             "high": [110.0, float("nan")],
+            "reason": "Starts from 10",
             "doubt": [None, "far away"],
             "model_id": "m1",
         }
@@ -52,14 +53,14 @@ def test_own_columns_stand_first_and_every_row_in_its_order() -> None:
     header, *rows = lines()
     assert header == HEADERS + ADDED
     assert [row[3] for row in rows] == ["Gol", "Azul", "Azul"]
-    assert [row[11] for row in rows] == ["m1", "", "m1"]
-    assert rows[1][7:11] == ["", "", "", ""]
+    assert [row[12] for row in rows] == ["m1", "", "m1"]
+    assert rows[1][7:12] == [""] * 5
     assert list(map(float, rows[0][7:10])) == [100.5, 90.0, 110.0]
 
 
 def test_what_is_not_known_of_a_price_stays_blank() -> None:
     _, _, _, last = lines()
-    assert last[7:11] == ["200.5", "190", "", "far away"]
+    assert last[7:12] == ["200.5", "190", "", "Starts from 10", "far away"]
 
 
 @pytest.mark.parametrize("value", ["=1+1", "-fine", "+x"])
@@ -78,8 +79,8 @@ def test_workbook_keeps_what_texts_say() -> None:
 def test_workbook_holds_predictions_as_numbers() -> None:
     header, first, second, _ = [[cell.value for cell in row] for row in cells()]
     assert header == HEADERS + ADDED
-    assert first[7:] == [100.5, 90.0, 110.0, None, "m1"]
-    assert second[7:] == [None] * 5
+    assert first[7:] == [100.5, 90.0, 110.0, "Starts from 10", None, "m1"]
+    assert second[7:] == [None] * 6
 
 
 def test_date_cells_of_a_workbook_stay_dates() -> None:
@@ -98,6 +99,7 @@ def test_date_cells_of_a_workbook_stay_dates() -> None:
             "predicted_price": [1.0],
             "low": [1.0],
             "high": [1.0],
+            "reason": [None],
             "doubt": [None],
             "model_id": ["m"],
         }

@@ -83,6 +83,12 @@ def test_file_with_an_unknown_header_is_mapped_kept_and_withdrawn(
     expect(page.locator("#file")).to_contain_text("retirado", timeout=PATIENCE_MS)
     expect(page.locator("#file")).to_contain_text("enviado por engano")
 
+    page.goto(f"{empty_site.url}/audit")
+    for deed, told in ((0, "retirou um arquivo"), (1, "enviou um arquivo")):
+        row = page.locator("tbody tr").nth(deed)
+        expect(row).to_contain_text(told)
+        expect(row).to_contain_text("tarifas.csv")
+
 
 def test_data_page_lists_files_and_fares_in_english(site: Any, enter: Any) -> None:
     page = enter(site, "/data?status=held", language="en")

@@ -206,6 +206,12 @@ def test_master_is_moved_with_a_reason_and_back(
     expect(timeline.first).to_contain_text(
         "foi engano (por ana@exemplo.com)", timeout=PATIENCE_MS
     )
+    page.goto(f"{modelled.url}/audit")
+    deeds = page.locator("tbody tr")
+    expect(deeds.nth(0)).to_contain_text("trouxe de volta o MASTER anterior")
+    expect(deeds.nth(0)).to_contain_text("v1")
+    expect(deeds.nth(1)).to_contain_text("tornou um modelo MASTER")
+    expect(deeds.nth(1)).to_contain_text("v2")
 
 
 def test_lost_race_for_master_is_told_and_changes_nothing(

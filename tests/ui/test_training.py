@@ -20,6 +20,7 @@ from tripadvance_core.domain.entities import (
 from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.domain.times import utc_now
 from tripadvance_core.domain.users import Role
+from tripadvance_core.services.audit import AuditLog, Event
 from tripadvance_core.services.claims import LEASE
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.settings import load_settings
@@ -63,6 +64,12 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def deeds(site: Any, event: Event) -> list[str]:
+    """Return what was dealt with by deeds of a kind, the newest first."""
+    log = AuditLog(site.database, utc_now).page(1, 100).items
+    return [entry.details["about"] for entry in log if entry.event == event]
 
 
 def shown(page: Page, name: str) -> Any:
@@ -195,6 +202,7 @@ def test_order_is_stopped_once_that_is_confirmed(trained: Any, enter: Any) -> No
         RunStatus.STOPPED,
         "ana@exemplo.com",
     )
+    assert deeds(trained, Event.TRAINING_STOPPED) == [run.id]
     runs.remove({"_id": run.id})
 
 
@@ -237,6 +245,7 @@ def test_settings_are_stored_with_a_reason_and_brought_back(
     expect(stored).to_contain_text("Version 2 stored", timeout=PATIENCE_MS)
     restored = Repositories(trained.database).night_settings.get("00000002")
     assert restored.values == NightSettings.of(load_settings(Path(trained.data_dir)))
+    assert deeds(trained, Event.SETTINGS_CHANGED) == ["2", "1"]
 
 
 def test_viewer_reads_and_changes_nothing(trained: Any, enter: Any) -> None:

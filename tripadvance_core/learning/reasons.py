@@ -1,7 +1,7 @@
 """Why a price is what it is, by causes that people know."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from tripadvance_core.domain.trips import Reason
 from tripadvance_core.learning.explanation import contributions
@@ -31,24 +31,45 @@ _DAY: Final = "date."
 _CENTS: Final = 100
 
 
-def reasons_for(model: FareModel, row: Columns) -> tuple[float, tuple[Reason, ...]]:
-    """Return what every price starts from, and what each cause adds for one row.
+class Explained(NamedTuple):
+    """What the price of a trip starts from, and what each cause adds to it.
 
-    Both in whole cents of the base currency, which add up to the price in whole cents.
-    The weightiest reason comes first.
+    In whole cents of the base currency, which add up to the price in whole cents. The
+    weightiest reason comes first.
     """
-    found = contributions(model, row)
+
+    base: float
+    reasons: tuple[Reason, ...]
+
+
+def explained(model: FareModel, rows: Columns) -> list[Explained]:
+    """Explain the prices of n rows."""
+    found = contributions(model, rows)
+    causes = [_cause(feature) for feature in found.features]
+    return [
+        _explained(causes, values, price)
+        for values, price in zip(
+            found.values.tolist(), found.price.tolist(), strict=True
+        )
+    ]
+
+
+def _explained(
+    causes: Sequence[tuple[str, str | None]], values: Sequence[float], price: float
+) -> Explained:
     amounts: dict[tuple[str, str | None], float] = {}
-    for feature, amount in zip(found.features, found.values[0], strict=True):
-        cause = _cause(feature)
-        amounts[cause] = amounts.get(cause, 0.0) + float(amount)
+    for cause, amount in zip(causes, values, strict=True):
+        amounts[cause] = amounts.get(cause, 0.0) + amount
     cents = {cause: round(_CENTS * amount) for cause, amount in amounts.items()}
-    base = round(_CENTS * float(found.price[0])) - sum(cents.values())
+    base = round(_CENTS * price) - sum(cents.values())
     ranked = sorted(cents.items(), key=lambda item: -abs(item[1]))
-    return base / _CENTS, tuple(
-        Reason(code=code, column=column, amount=amount / _CENTS)
-        for (code, column), amount in ranked
-        if amount
+    return Explained(
+        base / _CENTS,
+        tuple(
+            Reason(code=code, column=column, amount=amount / _CENTS)
+            for (code, column), amount in ranked
+            if amount
+        ),
     )
 
 

@@ -36,6 +36,14 @@ class Event(StrEnum):
     USER_ENABLED = "user_enabled"
     USER_DELETED = "user_deleted"
     RESET_LINK_MADE = "reset_link_made"
+    FILE_TAKEN_IN = "file_taken_in"
+    FILE_RELEASED = "file_released"
+    FILE_WITHDRAWN = "file_withdrawn"
+    EXPERIMENT_STARTED = "experiment_started"
+    TRAINING_STOPPED = "training_stopped"
+    MODEL_PROMOTED = "model_promoted"
+    MASTER_ROLLED_BACK = "master_rolled_back"
+    SETTINGS_CHANGED = "settings_changed"
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,8 @@ class AuditEntry(Entity):
     """One thing that was done.
 
     ``user_id`` is who did it, None for a stranger; ``subject_id`` is the user whom it
-    was done to, where that is somebody else.
+    was done to, where that is somebody else. ``details`` may name a ``role`` that was
+    given, and what was dealt with as ``about``: a file, a model, a version.
     """
 
     event: str

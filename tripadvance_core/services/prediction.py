@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 import numpy as np
 import pandas as pd
 
+from tripadvance_core import formats
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.domain.trips import (
@@ -27,7 +28,7 @@ from tripadvance_core.domain.trips import (
 )
 from tripadvance_core.errors import Refused
 from tripadvance_core.learning.model import Prices
-from tripadvance_core.learning.reasons import reasons_for
+from tripadvance_core.learning.reasons import Explained, explained
 from tripadvance_core.messages import Language, sentence
 from tripadvance_core.services.past_fares import PastFareSamples
 from tripadvance_core.services.reading import FileReader
@@ -50,6 +51,9 @@ MOST_TRIPS: Final = 1_000
 
 DATE: Final = "date"
 AIRLINE: Final = "airline"
+
+MOST_EXPLAINED: Final = 10_000
+"""Rows of a spreadsheet whose prices are explained; a reason costs more than a price."""
 
 _DECIMALS = 2
 """Of prices: nobody pays less than a cent."""
@@ -111,13 +115,13 @@ class PredictionService:
         asked, found = self._asked(master, [trip])
         (priced,) = _priced_trips(asked, found)
         row = {name: column[:1] for name, column in found.columns.items()}
-        base, reasons = reasons_for(master.fares, row)
+        (because,) = explained(master.fares, row)
         route = master.past.route(priced.trip.start_city, priced.trip.end_city)
         return Quote(
             **_by(master),
             priced=priced,
-            base=base,
-            reasons=reasons,
+            base=because.base,
+            reasons=because.reasons,
             past_fares=route.nearest(priced.trip, _SIMILAR_FARES) if route else (),
             usual=_usual(master, priced),
         )
@@ -226,7 +230,7 @@ class PredictionService:
     ) -> PredictedFile:
         """Return the file's own columns with price, range and model beside them.
 
-        See ``steps_of_file``; doubts are told in the language of the settings.
+        See ``steps_of_file``; the language is that of the settings.
         """
         *_, result = self.steps_of_file(
             content, name, mapping, file_type=file_type, language=self._language
@@ -251,7 +255,7 @@ class PredictionService:
         file_type
             ``xlsx`` or ``csv``, the form of the result.
         language
-            In which doubts are told.
+            In which reasons and doubts are told.
 
         Raises
         ------
@@ -264,7 +268,9 @@ class PredictionService:
         yield "STEP_PRICING"
         found = self._priced(master, columns_of(trips.rows()))
         told = _as_frame(found.prices).assign(
-            doubt=_in_words(found, language), model_id=master.model.id
+            reason=_reasons(master, found, language),
+            doubt=_in_words(found, language),
+            model_id=master.model.id,
         )
         yield "STEP_WRITING"
         written = self._reader.with_predictions(content, name, mapping, told, file_type)
@@ -429,6 +435,35 @@ def _days_of(month: date) -> list[date]:
 def _as_frame(prices: Prices) -> pd.DataFrame:
     ends = {"low": prices.low, "high": prices.high}
     return pd.DataFrame({"predicted_price": prices.price, **ends}).round(_DECIMALS)
+
+
+def _reasons(master: Reigning, found: _Priced, language: Language) -> "pd.Series[str]":
+    """Tell for each of n rows what its price is made of; first ones only of many."""
+    rows = {name: column[:MOST_EXPLAINED] for name, column in found.columns.items()}
+    told = [
+        _as_sum(because, master.model.currency, language)
+        for because in explained(master.fares, rows)
+    ]
+    more = len(found.prices.price) - len(told)
+    untold = sentence(
+        "REASONS_END", language, most=formats.number(MOST_EXPLAINED, language)
+    )
+    return pd.Series([*told, *[untold] * more], dtype=object)
+
+
+def _as_sum(because: Explained, currency: str, language: Language) -> str:
+    """Write a price as the sum that it is, the weightiest reason first."""
+    start = formats.money(because.base, currency, language)
+    return "; ".join(
+        [
+            f"{sentence('WHY_BASE', language)} {start}",
+            *(
+                f"{sentence(reason.code, language, column=reason.column)} "
+                f"{formats.signed_money(reason.amount, currency, language)}"
+                for reason in because.reasons
+            ),
+        ]
+    )
 
 
 def _in_words(found: _Priced, language: Language) -> "pd.Series[str]":

@@ -25,7 +25,7 @@ from tripadvance_core.tabular.further import find_days, mark_of_numbers
 from tripadvance_core.tabular.numbers import number_in
 from tripadvance_core.tabular.sheets import RawTable
 
-ADDED = ("predicted_price", "low", "high", "doubt", "model_id")
+ADDED = ("predicted_price", "low", "high", "reason", "doubt", "model_id")
 """The columns that stand behind those of the file, in this order."""
 
 # Excel shows this in the order of its own language.
@@ -47,9 +47,9 @@ def write_predictions(
     predicted
         Which of the n rows of ``original`` there are predictions for.
     predictions
-        Columns ``predicted_price``, ``low``, ``high`` (base currency), ``doubt`` (why
-        the price may be off) and ``model_id`` of those rows, in their order; what is
-        missing stays blank.
+        Columns ``predicted_price``, ``low``, ``high`` (base currency), ``reason``
+        (what makes the price), ``doubt`` (why it may be off) and ``model_id`` of those
+        rows, in their order; what is missing stays blank.
     file_type
         ``xlsx`` or ``csv``.
 

@@ -6,6 +6,7 @@ import gradio as gr
 
 from tripadvance_core.domain.entities import Upload, UploadStatus
 from tripadvance_core.domain.users import Role
+from tripadvance_core.services.audit import Event
 from tripadvance_core.services.uploads import FileCheck
 from tripadvance_core.storage.repository import Page
 from tripadvance_core.tabular.notes import Note, RefusedRow
@@ -54,12 +55,14 @@ def build(desk: Desk) -> None:
         return [gr.Button(visible=may and held), gr.Button(visible=may and removable)]
 
     def release(reader: Reader, reason: str) -> None:
-        services.uploads.release(chosen(reader).id, by=reader.user.email, reason=reason)
+        upload = chosen(reader)
+        services.uploads.release(upload.id, by=reader.user.email, reason=reason)
+        desk.log(reader, Event.FILE_RELEASED, upload.name)
 
     def withdraw(reader: Reader, reason: str) -> None:
-        services.uploads.withdraw(
-            chosen(reader).id, by=reader.user.email, reason=reason
-        )
+        upload = chosen(reader)
+        services.uploads.withdraw(upload.id, by=reader.user.email, reason=reason)
+        desk.log(reader, Event.FILE_WITHDRAWN, upload.name)
 
     place, refusals = html("file"), html("file-refused")
     with gr.Row():

@@ -15,6 +15,7 @@ from tripadvance_core.domain.times import read_moment
 from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import NotFound, Refused
 from tripadvance_core.services.archive import write_archive
+from tripadvance_core.services.audit import Event
 from tripadvance_core.services.card import VersionCard
 from tripadvance_core.services.registry import NIGHT, reason_of
 from ui.desk import Desk, Reader
@@ -57,9 +58,14 @@ def build(desk: Desk) -> None:
         services.registry.promote(
             model.id, reason=reason, by=reader.user.email, seen=seen
         )
+        desk.log(reader, Event.MODEL_PROMOTED, f"v{model.number}")
 
     def roll_back(reader: Reader, reason: str, seen: int) -> None:
-        services.registry.rollback(reason=reason, by=reader.user.email, seen=seen)
+        back = services.registry.rollback(
+            reason=reason, by=reader.user.email, seen=seen
+        )
+        number = services.registry.version(back.model_id).number
+        desk.log(reader, Event.MASTER_ROLLED_BACK, f"v{number}")
 
     head, change = html("models"), html("model-change", waits=False)
     # The switch of MASTER on which the reader decides: what they were shown.

@@ -9,6 +9,7 @@ from tripadvance_core.domain.entities import SettingsVersion
 from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import SchedulerDown, SettingRefused
+from tripadvance_core.services.audit import Event
 from tripadvance_core.services.scheduler import Schedule
 from tripadvance_core.storage.repository import Page
 from ui.desk import Desk, Reader
@@ -114,6 +115,7 @@ def build(desk: Desk) -> None:
                 seen,
                 reason,
             ]
+        desk.log(reader, Event.SETTINGS_CHANGED, str(version.number))
         return [_apply(reader, version), version.number, ""]
 
     def _apply(reader: Reader, version: SettingsVersion) -> str:

@@ -8,6 +8,7 @@ import gradio as gr
 from tripadvance_core.domain.entities import Experiment, Upload
 from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import Refused, SchedulerDown, SettingRefused
+from tripadvance_core.services.audit import Event
 from tripadvance_core.services.experiments import PARAMETERS
 from ui.desk import Desk, Reader
 from ui.labels import label
@@ -43,12 +44,13 @@ def build(desk: Desk) -> None:
     ) -> str:
         if may and not reader.may(Role.ADMINISTRATOR):
             raise Refused("WEB_NOT_ALLOWED")
-        services.experiments.start(
+        run = services.experiments.start(
             desk.scheduler,
             files,
             form.values(texts, reader.language),
             Experiment(by=reader.user.email, note=note.strip(), may_become_master=may),
         )
+        desk.log(reader, Event.EXPERIMENT_STARTED, run.id)
         return reader.render("train/started.html")
 
     def try_to_start(reader: Reader, *values: Any) -> str:

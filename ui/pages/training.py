@@ -6,6 +6,7 @@ import gradio as gr
 
 from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import Refused
+from tripadvance_core.services.audit import Event
 from tripadvance_core.services.runs import STEPS, RunUnderWay
 from ui.desk import Desk, Reader
 from ui.figures import gate_text
@@ -73,6 +74,7 @@ def build(desk: Desk) -> None:
         if each is None:
             raise Refused("WEB_NOT_ALLOWED")
         services.claims.stop(each.run.id, by=reader.user.email)
+        desk.log(reader, Event.TRAINING_STOPPED, each.run.id)
 
     under_way = html("training-under-way")
     with gr.Group(visible=False, elem_id="training-stop") as asking:

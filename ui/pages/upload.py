@@ -11,6 +11,7 @@ import gradio as gr
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.domain.users import Role
 from tripadvance_core.errors import Conflict, FileRefused
+from tripadvance_core.services.audit import Event
 from tripadvance_core.services.uploads import FileCheck, UploadService, Verdict
 from tripadvance_core.tabular.preview import Preview
 from ui.desk import Desk, Reader
@@ -129,7 +130,10 @@ def build(desk: Desk) -> None:
                 "upload/keeping.html", number=number, of=len(usable)
             )
             yield [waiting, *[gr.skip()] * 5]
-            results.append(page.keep(reader, path, look))
+            result = page.keep(reader, path, look)
+            results.append(result)
+            if result["upload"] is not None:
+                desk.log(reader, Event.FILE_TAKEN_IN, result["name"])
         left = [Path(path).name for path, look in looks.items() if not look.usable]
         told = reader.render("upload/kept.html", results=results, left=left)
         hidden = gr.Dropdown(choices=[], value=None, visible=False)
