@@ -369,7 +369,12 @@ def test_steps_of_a_spreadsheet_are_told_and_doubts_in_the_language_asked(
     *steps, result = shared.prediction.steps_of_file(
         trips, "trips.csv", ColumnMapping(), file_type="csv", language="en"
     )
-    assert steps == ["STEP_READING", "STEP_PRICING", "STEP_WRITING"]
+    assert steps == [
+        "STEP_READING",
+        "STEP_PRICING",
+        "STEP_EXPLAINING",
+        "STEP_WRITING",
+    ]
     assert isinstance(result, PredictedFile)
     (row,) = csv.DictReader(io.StringIO(result.content.decode("utf-8-sig")))
     assert row["doubt"] == sentence("UNSEEN_END_CITY", "en")
