@@ -10,6 +10,7 @@ TripAdvanceError
 │   └── LeaseLost          the lease ended while the work went on
 ├── WindowClosed       the allowed window ended; the work goes back to the queue
 ├── Corrupted          stored bytes are not what was stored
+├── Outdated           a model of another version, which this one cannot ask
 ├── SchedulerDown      what starts the runs does not answer; nothing was started
 └── Unavailable        a database, an object store or a port does not answer
 """
@@ -77,6 +78,10 @@ class WindowClosed(TripAdvanceError):
 
 class Corrupted(TripAdvanceError):
     """Stored bytes do not match the checksum recorded when they were stored."""
+
+
+class Outdated(TripAdvanceError):
+    """A model that another version of TripAdvance has made; nothing is wrong with it."""
 
 
 class Unavailable(TripAdvanceError):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 
+from tripadvance_core.errors import Outdated
 from tripadvance_core.learning.model import FareModel
 
 MakeFrame = Callable[..., pd.DataFrame]
@@ -108,7 +108,7 @@ def test_files_are_json_and_the_packed_format_of_xgboost(model: FareModel) -> No
 def test_files_of_another_format_are_not_read(model: FareModel) -> None:
     files = model.to_files()
     files["model.json"] = files["model.json"].replace(b'"format":3', b'"format":2')
-    with pytest.raises(ValidationError, match="format"):
+    with pytest.raises(Outdated, match="MODEL_OF_OTHER_VERSION"):
         FareModel.from_files(files)
 
 

@@ -116,7 +116,8 @@ def test_header_cannot_be_a_formula_either() -> None:
 
 def test_added_columns_never_take_a_header_of_the_file() -> None:
     text = without_predictions(table(1, header="low"), "csv").decode("utf-8-sig")
-    assert text.splitlines()[0] == "low,predicted_price,low_2,high,doubt,model_id"
+    header = "low,predicted_price,low_2,high,reason,doubt,model_id"
+    assert text.splitlines()[0] == header
 
 
 def test_other_file_type_is_refused() -> None:

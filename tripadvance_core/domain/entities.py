@@ -272,7 +272,8 @@ class ModelVersion(Entity):
 
     ``MASTER`` and ``role`` are copies derived from the MASTER pointer and are
     repaired from it. ``rival_id`` is the MASTER whose predictions stand beside the
-    model's own in ``predictions``; None where the baseline was the rival.
+    model's own in ``predictions``; None where the baseline was the rival. ``replaces``
+    is the MASTER that reigned meanwhile, which another version had made.
     ``withdrawn_upload_ids`` are those of its uploads that were withdrawn after it was
     trained on them. ``trained_on`` holds the sorted hashes of its training rows.
     ``seal`` is the HMAC of its files where a secret is set. ``barred`` tells why it is
@@ -303,6 +304,7 @@ class ModelVersion(Entity):
     metrics: RegressionMetrics | None
     baseline_metrics: RegressionMetrics | None
     rival_id: str | None
+    replaces: str | None = None
     rival_metrics: RegressionMetrics | None
     decision: PromotionDecision | None = None
     experiment: bool = False

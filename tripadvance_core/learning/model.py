@@ -1,8 +1,9 @@
 """The trained model: prices with ranges and doubts, to files and back."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from tripadvance_core.domain.entities import Value
 from tripadvance_core.domain.metrics import Floats
+from tripadvance_core.errors import Outdated
 from tripadvance_core.learning.intervals import LEVELS, Band, Reach
 from tripadvance_core.learning.matrices import feature_types
 from tripadvance_core.learning.trees import ONE_THREAD, StoredTrees, predicted
@@ -44,11 +46,14 @@ _CODEC = "zstd"
 # The booster of plain prices knows no bounds; that of log prices is never below 0.
 _PLAIN_WITHIN = 3.0
 
+FORMAT: Final = 3
+"""Counts changes of the form in which models are stored."""
+
 
 class _Description(Value):
-    """Everything of a model but its trees; ``format`` counts changes of the form."""
+    """Everything of a model but its trees."""
 
-    format: Literal[3] = 3
+    format: int = FORMAT
     encoder: FeatureEncoder
     parameters: dict[str, Any]
     recipe: Recipe
@@ -242,8 +247,17 @@ class FareModel:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Self:
-        """Read a model back from what ``to_files`` returned."""
-        description = _Description.model_validate_json(files[_DESCRIPTION_FILE])
+        """Read a model back from what ``to_files`` returned.
+
+        Raises
+        ------
+        Outdated
+            ``MODEL_OF_OTHER_VERSION`` where another version has made it.
+        """
+        described = files[_DESCRIPTION_FILE]
+        if json.loads(described)["format"] != FORMAT:
+            raise Outdated("MODEL_OF_OTHER_VERSION")
+        description = _Description.model_validate_json(described)
         boosters = {
             name: _BOOSTERS[name](_unpacked(files[name], size))
             for name, size in description.sizes.items()

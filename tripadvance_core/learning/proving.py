@@ -40,6 +40,8 @@ def prove_in_child(model_id: str, files: Mapping[str, bytes]) -> None:
     ------
     Corrupted
         ``MODEL_UNSAFE`` where it cannot be loaded there, or gives no price.
+    Outdated
+        ``MODEL_OF_OTHER_VERSION``.
     """
     caps = Caps(
         _MEMORY_AT_LEAST + _MEMORY_PER_BYTE * sum(map(len, files.values())), _SECONDS

@@ -31,7 +31,7 @@ from tripadvance_core.domain.promotion import (
     decide,
 )
 from tripadvance_core.domain.times import Clock
-from tripadvance_core.errors import AlreadyExists, Conflict
+from tripadvance_core.errors import AlreadyExists, Conflict, Outdated
 from tripadvance_core.services.comparison import OWN, panel_of, score
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.panels import Panels
@@ -41,6 +41,8 @@ from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet, to_parquet
+
+_OUTDATED = "OUTDATED_MASTER_REPLACED"
 
 
 class Promoter:
@@ -108,7 +110,14 @@ class Promoter:
         )
         if run.experiment is not None:
             return self._tried(version, record, run.experiment)
-        decision = self._switched(version, record, replacing=version.rival_id)
+        decision = self._switched(
+            version,
+            record,
+            replacing=version.rival_id or version.replaces,
+            reason=_OUTDATED if version.replaces else None,
+        )
+        if version.replaces and decision.outcome is Outcome.PROMOTE:
+            return decision.model_copy(update={"reason": _OUTDATED})
         if decision.outcome is Outcome.HOLD and version.rival_id is not None:
             self._keep_in_shadow(version, run)
         return decision
@@ -141,18 +150,22 @@ class Promoter:
         self, run: TrainingRun, rows: pd.DataFrame, baseline: Floats
     ) -> dict[str, StoredFile]:
         """Let the shadows of MASTER predict the new rows of a run; files by shadow."""
-        master = self._registry.master()
         aside = run.rebuild is not None or run.experiment is not None
-        if master is None or aside:
+        reigning = None if aside else self._registry.rival()
+        if reigning is None:
             return {}
+        master, rival = reigning
         new = (rows["panel"] == OWN).to_numpy(bool)
         rows, baseline = rows[new].reset_index(drop=True), baseline[new]
         if rows.empty:
             return {}
-        rival = self._registry.load(master)
         scored: dict[str, StoredFile] = {}
         for shadow in self._shadows(master):
-            model = self._registry.load(self._store.models.get(shadow.model_id))
+            try:
+                model = self._registry.load(self._store.models.get(shadow.model_id))
+            except Outdated:
+                self._store.shadows.change({"_id": shadow.id}, {"open": False})
+                continue
             table = score(rows, model, rival, baseline)
             key = f"shadows/{shadow.id}/{run.id}.parquet"
             scored[shadow.id] = store_file(self._objects, key, to_parquet(table))
@@ -334,7 +347,10 @@ class Promoter:
         decision = record.decision
         if experiment.may_become_master:
             return self._switched(
-                version, record, replacing=version.rival_id, by=experiment.by
+                version,
+                record,
+                replacing=version.rival_id or version.replaces,
+                by=experiment.by,
             )
         if decision.outcome is not Outcome.PROMOTE:
             return decision

@@ -1,6 +1,7 @@
 """The models, and which one is MASTER."""
 
 import hmac
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,14 +28,17 @@ from tripadvance_core.errors import (
     Conflict,
     Corrupted,
     NotFound,
+    Outdated,
     Refused,
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.proving import answers, prove_in_child
-from tripadvance_core.messages import Language, sentence
+from tripadvance_core.messages import Language, catalogue, sentence
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file
 from tripadvance_core.storage.repository import Page, Repositories
+
+_LOG = logging.getLogger(__name__)
 
 MASTER = "MASTER"
 NIGHT = "night"
@@ -167,8 +171,25 @@ class Registry:
             ``CHECKSUM_MISMATCH`` when a file is not what was stored, ``MODEL_UNSAFE``
             when it cannot be loaded in a child, ``SEAL_BROKEN`` when it was not sealed
             with the secret that is set.
+        Outdated
+            ``MODEL_OF_OTHER_VERSION``.
         """
         return self._load(model.id)
+
+    def rival(self) -> tuple[ModelVersion, FareModel] | None:
+        """Return MASTER, loaded, for a challenger to be compared with.
+
+        None where none reigns, or one that another version has made: nobody can ask it
+        for a price any more, so the challenger has only the baseline to beat.
+        """
+        master = self.master()
+        if master is None:
+            return None
+        try:
+            return master, self.load(master)
+        except Outdated as outdated:
+            _LOG.warning("MASTER %s cannot be asked: %s", master.id, outdated)
+            return None
 
     def trust(self, files: Iterable[StoredFile]) -> None:
         """Remember files that this very process has made, and need not fear."""
@@ -408,9 +429,9 @@ class Registry:
 
 
 def reason_of(switch: Promotion, language: Language) -> str:
-    """Return why MASTER moved: what a person wrote, or what the night's code says."""
-    by_rule = switch.by == NIGHT and switch.decision_id is not None
-    if by_rule or switch.reason == SWITCH_FAILED:
+    """Return why MASTER moved: what a person wrote, or what the rule's code says."""
+    by_rule = switch.decision_id is not None or switch.reason == SWITCH_FAILED
+    if by_rule and switch.reason in catalogue(language):
         return sentence(switch.reason, language)
     return switch.reason
 

@@ -389,13 +389,9 @@ class TrainingService:
         files = tuple(StoredFile.model_validate(file) for file in trained["files"])
         trained_on = StoredFile.model_validate(trained["trained_on"])
         challenger = self._registry.load_files(model_id, files)
-        master = self._registry.master()
-        scores = score(
-            comparison.rows,
-            challenger,
-            self._registry.load(master) if master else None,
-            comparison.baseline,
-        )
+        reigning = self._registry.master()
+        master, rival = self._registry.rival() or (None, None)
+        scores = score(comparison.rows, challenger, rival, comparison.baseline)
         version = ModelVersion(
             id=model_id,
             number=run.number,
@@ -424,6 +420,7 @@ class TrainingService:
             metrics=_metrics(scores, "challenger"),
             baseline_metrics=_metrics(scores, "baseline"),
             rival_id=master.id if master else None,
+            replaces=reigning.id if reigning and not master else None,
             rival_metrics=_metrics(scores, "rival"),
             experiment=run.experiment is not None,
         )

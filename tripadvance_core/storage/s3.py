@@ -3,8 +3,8 @@
 Importing this module imports Prefect, which takes seconds.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType
 
 _MISSING = {"404", "NoSuchKey"}
+_MADE_MEANWHILE = "BucketAlreadyOwnedByYou"
 _PROBE = "probe"
 # A bucket here is made without naming the region; naming it is an error.
 _REGIONS_WITHOUT_NAME = {"us-east-1", "aws-global"}
@@ -75,13 +76,9 @@ class S3Store:
     # these three go through its client.
     def exists(self, key: str) -> bool:
         with self._translated():
-            try:
-                self._client.head_object(Bucket=self._bucket, Key=self._name(key))
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    return False
-                raise
-        return True
+            return _found(
+                self._client.head_object, Bucket=self._bucket, Key=self._name(key)
+            )
 
     def delete(self, key: str) -> None:
         with self._translated():
@@ -113,13 +110,14 @@ class S3Store:
         return self._prefix + key
 
     def _make_bucket(self) -> None:
+        if _found(self._client.head_bucket, Bucket=self._bucket):
+            return
         try:
-            self._client.head_bucket(Bucket=self._bucket)
+            self._create_bucket(self._client.meta.region_name)
         except ClientError as error:
-            if _code(error) not in _MISSING:
+            # By its code, for each client has exception classes of its own.
+            if _code(error) != _MADE_MEANWHILE:
                 raise
-            with suppress(self._client.exceptions.BucketAlreadyOwnedByYou):
-                self._create_bucket(self._client.meta.region_name)
 
     def _create_bucket(self, region: str) -> None:
         if region in _REGIONS_WITHOUT_NAME:
@@ -145,6 +143,16 @@ class S3Store:
     def _unavailable(self, problem: str) -> Unavailable:
         address = f"s3://{self._bucket}/{self._prefix}"
         return Unavailable("OBJECTS_UNAVAILABLE", address=address, problem=problem)
+
+
+def _found(ask: Callable[..., object], **named: str) -> bool:
+    try:
+        ask(**named)
+    except ClientError as error:
+        if _code(error) in _MISSING:
+            return False
+        raise
+    return True
 
 
 def _code(error: ClientError) -> str:
