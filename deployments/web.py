@@ -1,5 +1,6 @@
 """Serve the web app: ``python -m deployments.web``."""
 
+import gc
 import os
 import sys
 
@@ -29,8 +30,10 @@ def _serve(settings: Settings) -> None:
     from ui.app import create_app  # after its environment is set
 
     with opened_services(settings) as services:
+        app = create_app(services, PrefectScheduler())
+        gc.freeze()  # else each full collection goes through all that was imported
         uvicorn.run(
-            create_app(services, PrefectScheduler()),
+            app,
             host=settings.host,
             port=settings.web_port,
             log_level="warning",
@@ -40,10 +43,15 @@ def _serve(settings: Settings) -> None:
 
 
 def _prepare_gradio(settings: Settings) -> None:
-    """Keep Gradio's files in the data folder, and Gradio from calling anybody."""
+    """Keep Gradio's files in the data folder, and Gradio from calling anybody.
+
+    Also from counting over all its last 10,000 events after each of them.
+    """
     os.environ |= {
         "GRADIO_TEMP_DIR": str(gradio_folder(settings)),
         "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(sys.maxsize),
+        "GRADIO_ANALYTICS_MAX_EVENTS": "1",
         "HF_HUB_OFFLINE": "1",
     }
 

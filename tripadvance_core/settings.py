@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from datetime import UTC, datetime, time
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -48,8 +49,12 @@ def spare_cores() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
+# Finding them searches folders.
+_time_zones = cache(available_timezones)
+
+
 def _known_time_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _time_zones():
         raise ValueError(f"unknown time zone: {name}")
     return name
 

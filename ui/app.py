@@ -21,6 +21,7 @@ from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
 from ui.headers import PUBLIC_FOLDER
 from ui.labels import labels
+from ui.open_pages import remember_less
 from ui.pages import (
     account,
     audit,
@@ -105,7 +106,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     _add_middleware(app, services, owners, pages)
 
     @app.get("/healthz")
-    def health() -> dict[str, bool]:
+    async def health() -> dict[str, bool]:
         return {"ok": True}
 
     for page in _WITH_ROUTES:
@@ -127,6 +128,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
         pwa=False,
         mcp_server=_is_mcp_asked(services),
     )
+    remember_less(app, pages)
     return app
 
 

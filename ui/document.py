@@ -6,12 +6,16 @@ Gradio has started, and is the same as on the pages that are not Gradio's.
 """
 
 import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tripadvance_core.domain.users import User
 from tripadvance_core.messages import Language
 from ui.bodies import uncompressed
 from ui.places import BAR, place_at
@@ -28,8 +32,34 @@ _BODY = re.compile(rb"<body[^>]*>")
 _BASE = re.compile(rb"<base [^>]*>")
 
 
+_KEPT = 512
+_ORIGIN = ("host", "x-forwarded-host", "x-forwarded-proto")
+"""The headers by which Gradio tells the page where it is."""
+
+_Key = tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class _Document:
+    """The answer with a document, parted where the bar belongs."""
+
+    start: Message
+    above: bytes
+    below: bytes
+
+    async def send(self, bar: str, send: Send) -> None:
+        body = self.above + bar.encode() + self.below
+        start = {**self.start, "headers": list(self.start["headers"])}
+        MutableHeaders(scope=start)["content-length"] = str(len(body))
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+
+
 class OwnDocument:
-    """Rewrites the document of the pages that Gradio serves."""
+    """Rewrites the documents of the pages that Gradio serves, and keeps them.
+
+    Gradio writes the same document for a page and a user each time, slowly.
+    """
 
     def __init__(
         self, app: ASGIApp, default_language: Language, zone: ZoneInfo
@@ -37,6 +67,7 @@ class OwnDocument:
         self._app = app
         self._default_language = default_language
         self._zone = zone
+        self._documents: OrderedDict[_Key, _Document] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request as an ASGI application."""
@@ -46,6 +77,7 @@ class OwnDocument:
             return
         request = Request(scope)
         language = chosen_language(request.cookies, self._default_language)
+        document = await self._document(request, language, receive)
         words = Words(language, self._zone)
         bar = render(
             "header.html",
@@ -54,27 +86,57 @@ class OwnDocument:
             menu=BAR,
             here=place.marked,
         )
-        await self._app(uncompressed(scope), receive, _rewriting(send, language, bar))
+        await document.send(bar, send)
 
+    async def _document(
+        self, request: Request, language: Language, receive: Receive
+    ) -> _Document:
+        key = _key(request, language)
+        kept = self._documents.get(key)
+        if kept is not None:
+            self._documents.move_to_end(key)
+            return kept
+        document = await self._written(request.scope, language, receive)
+        if document.start["status"] == HTTPStatus.OK:
+            self._documents[key] = document
+            if len(self._documents) > _KEPT:
+                self._documents.popitem(last=False)
+        return document
 
-def _rewriting(send: Send, language: Language, bar: str) -> Send:
-    held: list[Message] = []
+    async def _written(
+        self, scope: Scope, language: Language, receive: Receive
+    ) -> _Document:
+        held: list[Message] = []
 
-    async def send_rewritten(message: Message) -> None:
-        held.append(message)
-        if message["type"] == "http.response.start" or message.get("more_body"):
-            return
+        async def hold(message: Message) -> None:
+            held.append(message)
+
+        # What an address asks for beyond the page is asked for by the page's script.
+        bare = {**uncompressed(scope), "query_string": b""}
+        await self._app(bare, receive, hold)
         start, *parts = held
-        document = b"".join(part.get("body", b"") for part in parts)
-        body = _rewritten(document, language, bar)
-        MutableHeaders(scope=start)["content-length"] = str(len(body))
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
-
-    return send_rewritten
+        content = b"".join(part.get("body", b"") for part in parts)
+        return _Document(start, *_rewritten(content, language))
 
 
-def _rewritten(document: bytes, language: Language, bar: str) -> bytes:
+def _key(request: Request, language: Language) -> _Key:
+    origin = (request.headers.get(name) for name in _ORIGIN)
+    scope = request.scope
+    user: User = request.state.user
+    return (
+        scope["method"],
+        scope["scheme"],
+        scope["path"],
+        user.email,
+        language,
+        *origin,
+    )
+
+
+def _rewritten(document: bytes, language: Language) -> tuple[bytes, bytes]:
+    """Return the document above and below the bar."""
     named = document.replace(b'lang="en"', f'lang="{language}"'.encode(), 1)
     headed = _BASE.sub(b"", named, count=1).replace(b"<head>", _HEAD, 1)
-    return _BODY.sub(lambda tag: tag[0] + bar.encode(), headed, count=1)
+    body = _BODY.search(headed)
+    place = body.end() if body else 0
+    return headed[:place], headed[place:]

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from tripadvance_core.learning.evaluation import Effect, Segment
 from tripadvance_core.services.card import PriceClass
@@ -13,7 +12,7 @@ from tripadvance_core.services.metrics import SideBySide
 from ui.desk import Reader
 from ui.figures import IN_MONEY, UNKNOWN, feature_name, metric_text, segment_name
 from ui.parts import Chart
-from ui.plots import MAIN, OTHER, QUIET, figure
+from ui.plots import MAIN, OTHER, QUIET, Trace, figure
 
 Shown = list[Any]
 """What fills the places of a ``Chart``."""
@@ -65,17 +64,18 @@ def over_time(reader: Reader, table: pd.DataFrame, metric: str) -> Shown:
 
 def _line_over_time(
     reader: Reader, scores: pd.DataFrame, metric: str, code: str, colour: str, dash: str
-) -> go.Scatter:
+) -> Trace:
     own = code == "WEB_SUBJECT_MODEL"
     symbols = ["star" if reigned and own else "circle" for reigned in scores["reigned"]]
-    return go.Scatter(
-        x=[f"v{number}" for number in scores["number"]],
-        y=scores[metric],
-        name=reader.say(code),
-        mode="lines+markers",
-        line={"color": colour, "dash": dash},
-        marker={"symbol": symbols, "size": 11 if own else 7},
-    )
+    return {
+        "type": "scatter",
+        "x": [f"v{number}" for number in scores["number"]],
+        "y": scores[metric],
+        "name": reader.say(code),
+        "mode": "lines+markers",
+        "line": {"color": colour, "dash": dash},
+        "marker": {"symbol": symbols, "size": 11 if own else 7},
+    }
 
 
 def predicted_against_actual(
@@ -117,7 +117,14 @@ def error_by_price(
     errors = [(own, MAIN, [one.error for one in classes])]
     errors += [(rival, QUIET, [one.rival_error for one in classes])]
     bars = [
-        go.Bar(orientation="h", y=names, x=shares, name=name, marker_color=colour)
+        {
+            "type": "bar",
+            "orientation": "h",
+            "y": names,
+            "x": shares,
+            "name": name,
+            "marker": {"color": colour},
+        }
         for name, colour, shares in errors
     ]
     drawn = figure(
@@ -143,17 +150,18 @@ def error_by_price(
 
 def residuals(reader: Reader, segments: pd.DataFrame, names: Sequence[str]) -> Shown:
     """Draw how far the predictions of each segment lie from the true prices."""
-    boxes = go.Box(
-        orientation="h",
-        y=names,
-        q1=segments["lower"],
-        median=segments["middle"],
-        q3=segments["upper"],
-        lowerfence=segments["lowest"],
-        upperfence=segments["highest"],
-        marker_color=MAIN,
-        showlegend=False,
-    )
+    boxes = {
+        "type": "box",
+        "orientation": "h",
+        "y": names,
+        "q1": segments["lower"],
+        "median": segments["middle"],
+        "q3": segments["upper"],
+        "lowerfence": segments["lowest"],
+        "upperfence": segments["highest"],
+        "marker": {"color": MAIN},
+        "showlegend": False,
+    }
     drawn = figure(
         reader.words,
         boxes,
@@ -192,13 +200,14 @@ def coverage(reader: Reader, segments: Iterable[Segment]) -> Shown:
         for segment in known
     ]
     dots = [
-        go.Scatter(
-            x=[found[level] for found in covered],
-            y=names,
-            mode="markers",
-            marker={"color": colour, "size": 11},
-            name=reader.say("WEB_COLUMN_COVERED", level=level),
-        )
+        {
+            "type": "scatter",
+            "x": [found[level] for found in covered],
+            "y": names,
+            "mode": "markers",
+            "marker": {"color": colour, "size": 11},
+            "name": reader.say("WEB_COLUMN_COVERED", level=level),
+        }
         for level, colour in _LEVELS.items()
     ]
     drawn = figure(
@@ -232,12 +241,13 @@ def importance(reader: Reader, shares: dict[str, float]) -> Shown:
     """Draw what each feature contributes to the gain of all splits."""
     named = [(feature_name(reader.words, name), gain) for name, gain in shares.items()]
     drawn_shares = named[:FEATURES_DRAWN]
-    bars = go.Bar(
-        orientation="h",
-        y=[name for name, _ in drawn_shares],
-        x=[100 * share for _, share in drawn_shares],
-        marker_color=MAIN,
-    )
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": [name for name, _ in drawn_shares],
+        "x": [100 * share for _, share in drawn_shares],
+        "marker": {"color": MAIN},
+    }
     drawn = figure(
         reader.words,
         bars,
@@ -256,12 +266,13 @@ def effect(reader: Reader, found: Effect, currency: str) -> Shown:
     by_day = found.varied == "date"
     column = reader.say("WEB_COLUMN_DAY" if by_day else "WEB_COLUMN_LEAD")
     title = reader.say("WEB_MEAN_PRICE")
-    line = go.Scatter(
-        x=list(found.values),
-        y=list(found.mean_price),
-        mode="lines+markers",
-        line={"color": MAIN},
-    )
+    line = {
+        "type": "scatter",
+        "x": list(found.values),
+        "y": list(found.mean_price),
+        "mode": "lines+markers",
+        "line": {"color": MAIN},
+    }
     drawn = figure(
         reader.words,
         line,
@@ -308,20 +319,25 @@ def pair(reader: Reader, found: SideBySide) -> Shown:
     return Chart.shown(drawn, _numbers(reader, header, rows, "WEB_PAIR_HOW"))
 
 
-def _dots(x: "pd.Series[float]", y: "pd.Series[float]") -> go.Scatter:
-    return go.Scatter(
-        x=x, y=y, mode="markers", marker={"color": MAIN, "size": 5, "opacity": 0.45}
-    )
+def _dots(x: "pd.Series[float]", y: "pd.Series[float]") -> Trace:
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "mode": "markers",
+        "marker": {"color": MAIN, "size": 5, "opacity": 0.45},
+    }
 
 
-def _diagonal(most: float) -> go.Scatter:
-    return go.Scatter(
-        x=[0, most],
-        y=[0, most],
-        mode="lines",
-        line={"color": QUIET, "dash": "dash"},
-        hoverinfo="skip",
-    )
+def _diagonal(most: float) -> Trace:
+    return {
+        "type": "scatter",
+        "x": [0, most],
+        "y": [0, most],
+        "mode": "lines",
+        "line": {"color": QUIET, "dash": "dash"},
+        "hoverinfo": "skip",
+    }
 
 
 def _line_at(x: float) -> dict[str, Any]:

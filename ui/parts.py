@@ -106,8 +106,8 @@ class Chart:
 
     @staticmethod
     def hidden() -> list[Any]:
-        """Return the values that show nothing."""
-        return [gr.Column(visible=False), None, ""]
+        """Return the values that leave it as it was when the page opened."""
+        return [gr.skip()] * 3
 
 
 def plot(name: str, code: str) -> gr.Plot:

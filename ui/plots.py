@@ -1,14 +1,20 @@
 """Figures for one reader: their number format, and the page's colours.
 
 Texts, grid and ground take their colours from ``static/app.css``, so that a figure
-follows the page when it turns dark.
+follows the page when it turns dark. A figure is written in the format of Plotly's
+script, which draws it; building it of Plotly's Python objects takes a hundred times as
+long as that.
 """
 
 from typing import Any, Final
 
-import plotly.graph_objects as go
+import orjson
+from gradio.components.plot import PlotData
 
 from ui.rendering import Words
+
+Trace = dict[str, Any]
+"""A trace as Plotly's reference has it; columns may be series of pandas."""
 
 MAIN: Final = "#2f6fed"
 OTHER: Final = "#d9730d"
@@ -22,13 +28,15 @@ _DAY: Final = {"pt-BR": "%d/%m/%Y", "en": "%-d %b %Y"}
 
 def figure(
     words: Words,
-    *traces: Any,
+    *traces: Trace,
     x: str = "",
     y: str = "",
     height: int = 340,
     by_day: bool = False,
+    xaxis: dict[str, Any] | None = None,
+    yaxis: dict[str, Any] | None = None,
     **layout: Any,
-) -> go.Figure:
+) -> PlotData:
     """Return a figure of some traces.
 
     Parameters
@@ -37,28 +45,33 @@ def figure(
         Titles of the axes, with their units.
     by_day
         Whether ``x`` are days.
-    layout
+    xaxis, yaxis, layout
         More of Plotly's layout, where a page needs it.
     """
-    drawn = go.Figure(data=list(traces))
-    drawn.update_layout(
-        template="none",
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        separators=_SEPARATORS[words.language],
-        font={"family": "system-ui, sans-serif", "size": 13},
-        colorway=list(COLOURS),
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-        hoverlabel={"bgcolor": "#0f1b2d", "font": {"color": "#ffffff"}},
-        dragmode=False,
-    )
     axis = {"automargin": True, "fixedrange": True, "zeroline": False}
-    drawn.update_xaxes(title=x, **axis)
-    drawn.update_yaxes(title=y, **axis)
-    if by_day:
-        day = _DAY[words.language]
-        drawn.update_xaxes(type="date", tickformat=day, hoverformat=day)
-    drawn.update_layout(**layout)
-    return drawn
+    day = _DAY[words.language]
+    days = {"type": "date", "tickformat": day, "hoverformat": day} if by_day else {}
+    whole = {
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "separators": _SEPARATORS[words.language],
+        "font": {"family": "system-ui, sans-serif", "size": 13},
+        "colorway": COLOURS,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        "hoverlabel": {"bgcolor": "#0f1b2d", "font": {"color": "#ffffff"}},
+        "dragmode": False,
+        "xaxis": {"title": {"text": x}, **axis, **days, **(xaxis or {})},
+        "yaxis": {"title": {"text": y}, **axis, **(yaxis or {})},
+        **layout,
+    }
+    drawn = {"data": traces, "layout": whole}
+    # In JSON, what is not a number becomes null, which Plotly leaves out.
+    text = orjson.dumps(drawn, default=_values, option=orjson.OPT_SERIALIZE_NUMPY)
+    return PlotData(type="plotly", plot=text.decode())
+
+
+def _values(column: Any) -> list[Any]:
+    values: list[Any] = column.tolist()
+    return values

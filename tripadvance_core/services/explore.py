@@ -3,12 +3,13 @@
 import io
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 import pandas as pd
 import pyarrow.parquet as pq
 
-from tripadvance_core.domain.entities import Upload, UploadStatus
+from tripadvance_core.domain.entities import StoredFile, Upload, UploadStatus
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_if_sound
 from tripadvance_core.storage.repository import Repositories
@@ -16,7 +17,8 @@ from tripadvance_core.tabular.features import QUOTE_DATE
 from tripadvance_core.tabular.summary import by_lead_time, by_month, by_route
 
 MOST_ROWS: Final = 500_000
-"""Of the newest files; what is shown does not cost more as the history grows."""
+MOST_FILES: Final = 500
+"""Of the newest; what is shown does not cost more as the history grows."""
 
 _IN_USE: Final = [UploadStatus.PENDING, UploadStatus.CLAIMED, UploadStatus.TRAINED]
 _COLUMNS: Final = ("date", "start_city", "end_city", "airline", "price", QUOTE_DATE)
@@ -53,6 +55,8 @@ class Explorer:
     def __init__(self, database: Database, objects: ObjectStore) -> None:
         self._store = Repositories(database)
         self._objects = objects
+        # Everybody who opens the page asks for the same until a file comes or goes.
+        self._summed_up = lru_cache(maxsize=64)(self._sum_up)
 
     def explore(self, start_city: str = "", end_city: str = "") -> Exploration | None:
         """Return the newest fares in figures; None before the first file.
@@ -62,14 +66,22 @@ class Explorer:
         start_city, end_city
             The route of the lead times and months; all routes where it has no fares.
         """
+        in_use = {"status": {"$in": _IN_USE}}
         uploads = self._store.uploads.select(
-            {"status": {"$in": _IN_USE}}, order=[("uploaded_at", -1)]
+            in_use, order=[("uploaded_at", -1)], limit=MOST_FILES
         )
-        read = [
-            frame
-            for upload in _newest(uploads)
-            if (frame := self._fares(upload)) is not None
-        ]
+        files = tuple(upload.cleaned for upload in _newest(uploads))
+        count = self._store.uploads.count(in_use)
+        return self._summed_up(files, count, start_city, end_city)
+
+    def _sum_up(
+        self,
+        files: tuple[StoredFile, ...],
+        all_files: int,
+        start_city: str,
+        end_city: str,
+    ) -> Exploration | None:
+        read = [frame for file in files if (frame := self._fares(file)) is not None]
         if not read:
             return None
         fares = pd.concat(read, ignore_index=True)
@@ -79,7 +91,7 @@ class Explorer:
         shown = fares if of_route.empty else of_route
         return Exploration(
             files=len(read),
-            all_files=len(uploads),
+            all_files=all_files,
             fares=len(fares),
             airlines=fares["airline"].nunique(),
             first_day=fares["date"].min().date(),
@@ -89,14 +101,14 @@ class Explorer:
             months=by_month(shown),
         )
 
-    def _fares(self, upload: Upload) -> pd.DataFrame | None:
+    def _fares(self, file: StoredFile) -> pd.DataFrame | None:
         """Return what is shown of a file's rows; None where they are damaged."""
-        content = load_if_sound(self._objects, upload.cleaned)
+        content = load_if_sound(self._objects, file)
         if content is None:
             return None
-        file = pq.ParquetFile(io.BytesIO(content))
-        columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
-        fares: pd.DataFrame = file.read(columns).to_pandas()
+        table = pq.ParquetFile(io.BytesIO(content))
+        columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
+        fares: pd.DataFrame = table.read(columns).to_pandas()
         return fares
 
 

@@ -4,14 +4,14 @@ from typing import Final
 
 import gradio as gr
 import pandas as pd
-import plotly.graph_objects as go
+from gradio.components.plot import PlotData
 
 from tripadvance_core.domain.entities import UploadStatus
 from tripadvance_core.services.explore import Exploration
 from tripadvance_core.tabular.summary import LEAD_STEPS
 from ui.desk import Desk, Reader
 from ui.parts import html, plot
-from ui.plots import MAIN, QUIET, figure
+from ui.plots import MAIN, QUIET, Trace, figure
 
 ROUTES_SHOWN: Final = 15
 
@@ -73,7 +73,7 @@ def _routes(found: Exploration | None) -> list[object]:
     return [] if found is None else list(found.routes.head(ROUTES_SHOWN).itertuples())
 
 
-def _by_lead_time(reader: Reader, found: Exploration, currency: str) -> go.Figure:
+def _by_lead_time(reader: Reader, found: Exploration, currency: str) -> PlotData:
     frame = found.lead_times
     steps = [
         reader.say("WEB_DAYS_FROM", first=first)
@@ -91,34 +91,41 @@ def _by_lead_time(reader: Reader, found: Exploration, currency: str) -> go.Figur
     )
 
 
-def _by_month(reader: Reader, found: Exploration, currency: str) -> go.Figure:
+def _by_month(reader: Reader, found: Exploration, currency: str) -> PlotData:
     months = [reader.words.month(month) for month in found.months["month"]]
     bars = _range_bars(reader, months, found.months)
     return figure(reader.words, *bars, y=currency, showlegend=False)
 
 
-def _count_by_month(reader: Reader, found: Exploration) -> go.Figure:
+def _count_by_month(reader: Reader, found: Exploration) -> PlotData:
     months = [reader.words.month(month) for month in found.months["month"]]
-    bars = go.Bar(x=months, y=found.months["fares"], marker_color=MAIN)
+    bars = {
+        "type": "bar",
+        "x": months,
+        "y": found.months["fares"],
+        "marker": {"color": MAIN},
+    }
     return figure(reader.words, bars, y=reader.say("WEB_FARES_COUNT"), height=260)
 
 
-def _range_bars(reader: Reader, x: list[str], frame: pd.DataFrame) -> list[object]:
+def _range_bars(reader: Reader, x: list[str], frame: pd.DataFrame) -> list[Trace]:
     """Return a bar from low to high for each group, with the median as a mark."""
     return [
-        go.Bar(
-            x=x,
-            y=frame["high"] - frame["low"],
-            base=frame["low"],
-            marker_color=QUIET,
-            opacity=0.45,
-            hoverinfo="skip",
-        ),
-        go.Scatter(
-            x=x,
-            y=frame["median"],
-            mode="markers",
-            marker={"color": MAIN, "size": 10},
-            name=reader.say("WEB_MEDIAN"),
-        ),
+        {
+            "type": "bar",
+            "x": x,
+            "y": frame["high"] - frame["low"],
+            "base": frame["low"],
+            "marker": {"color": QUIET},
+            "opacity": 0.45,
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "x": x,
+            "y": frame["median"],
+            "mode": "markers",
+            "marker": {"color": MAIN, "size": 10},
+            "name": reader.say("WEB_MEDIAN"),
+        },
     ]
