@@ -1,5 +1,6 @@
 """What belongs to one user is not there for another: files, open pages, streams."""
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -48,6 +49,23 @@ def event(path: str | None = None, tab: str | None = None, **more: Any) -> Any:
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
     data = [] if path is None else [file]
     return {"data": data, "fn_index": 0, "session_hash": tab or uuid4().hex, **more}
+
+
+# Documents
+
+
+def test_kept_document_names_the_one_who_asks_for_it(
+    ana: httpx.Client, bia: httpx.Client
+) -> None:
+    first = name_in_document(ana)
+    assert name_in_document(bia) != first
+    assert name_in_document(ana) == first
+
+
+def name_in_document(person: httpx.Client) -> str:
+    document = person.get("/data?page=2").text
+    (name,) = re.findall(r'"username":\s*"([^"]+)"', document)
+    return str(name)
 
 
 # Files
