@@ -5,11 +5,6 @@ import pytest
 
 from ui.open_pages import OpenPages
 
-# Gradio leaves event loops open when it is imported.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
 
 class Shown:
     """Two components, and what is remembered of pages that show them."""

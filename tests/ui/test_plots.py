@@ -12,11 +12,6 @@ from tripadvance_core.messages import Language
 from ui.plots import MAIN, Trace, figure
 from ui.rendering import Words
 
-# Gradio leaves event loops open when it is imported.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
 
 def words(language: Language = "pt-BR") -> Words:
     return Words(language, ZoneInfo("America/Sao_Paulo"))
