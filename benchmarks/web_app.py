@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import httpx
@@ -295,29 +295,53 @@ def _p95(times: list[float]) -> float:
     return statistics.quantiles(times, n=20)[-1] if len(times) > 1 else float("nan")
 
 
+@dataclass(frozen=True)
+class Group:
+    """People who do the same, one thing after another, for a while."""
+
+    deed: Literal["pages", "prices", "uploads", "health"]
+    people: int
+    paths: tuple[str, ...]
+    url: str
+    cookies: list[dict[str, str]]
+    seconds: float
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two deeds of one person."""
+        return HEALTH_SECONDS if self.deed == "health" else THINK_SECONDS
+
+    async def act(self, client: httpx.AsyncClient, turn: int) -> None:
+        """Do it once."""
+        if self.deed == "health":
+            await client.get(self.paths[0])  # which a bare app answers with 404
+        elif self.deed == "uploads":
+            await hand_in(client, secrets.token_bytes(100) * (UPLOAD_BYTES // 100))
+        else:
+            await open_page(client, self.paths[turn % len(self.paths)])
+
+
 def _load(
     started: Running, app: App, pages: tuple[str, ...], trip: str, seconds: float
 ) -> Findings:
     """Let people come in processes of their own, so that none waits for another."""
     found = Findings(rss_before=started.process.memory_info().rss)
     asyncio.run(_read_once(started.url, app, (*pages, trip)))
-    groups = {
-        "pages": (BROWSING, pages),
-        "prices": (PREDICTING, (trip,)),
-        "uploads": (UPLOADING, ()),
-        "health": (1, ("/healthz",)),
-    }
+    shared = (started.url, app.cookies, seconds)
+    groups = (
+        Group("pages", BROWSING, pages, *shared),
+        Group("prices", PREDICTING, (trip,), *shared),
+        Group("uploads", UPLOADING, (), *shared),
+        Group("health", 1, ("/healthz",), *shared),
+    )
     with ProcessPoolExecutor(len(groups), get_context("spawn")) as pool:
-        waiting = {
-            name: pool.submit(come, name, started.url, app.cookies, *group, seconds)
-            for name, group in groups.items()
-        }
+        waiting = {group.deed: pool.submit(come, group) for group in groups}
         while not all(future.done() for future in waiting.values()):
             found.rss_most = max(found.rss_most, started.process.memory_info().rss)
-            time.sleep(0.25)
-    for name, future in waiting.items():
+            time.sleep(HEALTH_SECONDS)
+    for deed, future in waiting.items():
         times, errors = future.result()
-        setattr(found, name, times)
+        setattr(found, deed, times)
         found.errors += errors
     return found
 
@@ -329,54 +353,32 @@ async def _read_once(url: str, app: App, paths: Iterable[str]) -> None:
             await open_page(client, path)
 
 
-def come(
-    group: str,
-    url: str,
-    cookies: list[dict[str, str]],
-    people: int,
-    paths: tuple[str, ...],
-    seconds: float,
-) -> tuple[list[float], list[str]]:
-    """Act as some people for a while; return how long each deed took, and errors."""
-    return asyncio.run(_come(group, url, cookies, people, paths, seconds))
+def come(group: Group) -> tuple[list[float], list[str]]:
+    """Return how long each deed of a group took, and errors."""
+    return asyncio.run(_come(group))
 
 
-async def _come(
-    group: str,
-    url: str,
-    cookies: list[dict[str, str]],
-    people: int,
-    paths: tuple[str, ...],
-    seconds: float,
-) -> tuple[list[float], list[str]]:
+async def _come(group: Group) -> tuple[list[float], list[str]]:
     times: list[float] = []
     errors: list[str] = []
-    end = time.monotonic() + seconds
-    pause = HEALTH_SECONDS if group == "health" else THINK_SECONDS
-
-    async def act(client: httpx.AsyncClient, turn: int) -> None:
-        if group == "health":
-            await client.get(paths[0])  # which a bare app answers with 404
-        elif group == "uploads":
-            await hand_in(client, secrets.token_bytes(100) * (UPLOAD_BYTES // 100))
-        else:
-            await open_page(client, paths[turn % len(paths)])
+    end = time.monotonic() + group.seconds
 
     async def keep(person: int) -> None:
-        async with _person(url, cookies[person % len(cookies)]) as client:
-            await asyncio.sleep(pause * secrets.randbelow(1000) / 1000)
+        cookies = group.cookies[person % len(group.cookies)]
+        async with _person(group.url, cookies) as client:
+            await asyncio.sleep(group.pause * secrets.randbelow(1000) / 1000)
             for turn in count(person):
                 if time.monotonic() >= end:
                     return
                 began = time.perf_counter()
                 try:
-                    await act(client, turn)
+                    await group.act(client, turn)
                     times.append(time.perf_counter() - began)
                 except (httpx.HTTPError, Failed) as error:
                     errors.append(f"{type(error).__name__}: {error}"[:200])
-                await asyncio.sleep(pause)
+                await asyncio.sleep(group.pause)
 
-    await asyncio.gather(*(keep(person) for person in range(people)))
+    await asyncio.gather(*(keep(person) for person in range(group.people)))
     return times, errors
 
 

@@ -30,9 +30,7 @@ _HEAD = (
 _BODY = re.compile(rb"<body[^>]*>")
 # With it, links such as ?page=2 and #content would lead to the start page.
 _BASE = re.compile(rb"<base [^>]*>")
-
-
-_KEPT = 512
+_MOST_KEPT = 512
 _ORIGIN = ("host", "x-forwarded-host", "x-forwarded-proto")
 """The headers by which Gradio tells the page where it is."""
 
@@ -48,6 +46,7 @@ class _Document:
     below: bytes
 
     async def send(self, bar: str, send: Send) -> None:
+        """Answer with the document and a bar in it."""
         body = self.above + bar.encode() + self.below
         start = {**self.start, "headers": list(self.start["headers"])}
         MutableHeaders(scope=start)["content-length"] = str(len(body))
@@ -99,7 +98,7 @@ class OwnDocument:
         document = await self._written(request.scope, language, receive)
         if document.start["status"] == HTTPStatus.OK:
             self._documents[key] = document
-            if len(self._documents) > _KEPT:
+            if len(self._documents) > _MOST_KEPT:
                 self._documents.popitem(last=False)
         return document
 

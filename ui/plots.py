@@ -2,8 +2,7 @@
 
 Texts, grid and ground take their colours from ``static/app.css``, so that a figure
 follows the page when it turns dark. A figure is written in the format of Plotly's
-script, which draws it; building it of Plotly's Python objects takes a hundred times as
-long as that.
+script, which draws it: building it of Plotly's Python objects is slow.
 """
 
 from typing import Any, Final

@@ -1,5 +1,9 @@
 """What is remembered of an open page: its own values, and no more."""
 
+import asyncio
+import gc
+import sys
+
 import gradio as gr
 import pytest
 
@@ -19,7 +23,13 @@ class Shown:
 
 @pytest.fixture(scope="module")
 def shown() -> Shown:
-    return Shown()
+    # Blocks leave event loops open, which else some later test would be told of.
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "unraisablehook", lambda _: None)
+        made = Shown()
+        asyncio.set_event_loop(None)  # one of them is the thread's own
+        gc.collect()
+    return made
 
 
 def test_no_component_is_described(shown: Shown) -> None:
