@@ -18,10 +18,10 @@ class PrefectScheduler:
     that starts.
     """
 
-    def start_experiment(self, run_id: str) -> str:
-        """Submit a run of the nightly deployment for an experiment."""
+    def start_ordered(self, run_id: str) -> str:
+        """Submit a run of the nightly deployment for what a person has ordered."""
         with _prefect() as control:
-            return str(control.submit({"experiment": run_id}, tags=["experiment"]))
+            return str(control.submit({"ordered": run_id}, tags=["ordered"]))
 
     def schedule(self) -> Schedule | None:
         """Return the schedule of the nightly deployment."""

@@ -20,8 +20,8 @@ from tripadvance_core.services.report import NightReport
 
 def _run_name() -> str:
     parameters = runtime.flow_run.parameters
-    if parameters["experiment"]:
-        return f"{parameters['experiment']}"
+    if parameters["ordered"]:
+        return f"{parameters['ordered']}"
     zone = ZoneInfo(services().night_settings.current().time_zone)
     day = utc_now().astimezone(zone).date()
     return f"{day} · partition {parameters['partition_number']}"
@@ -33,7 +33,7 @@ def nightly_training(
     min_partition_bytes: Annotated[int | None, Field(ge=1)] = None,
     max_partitions: Annotated[int | None, Field(ge=1, le=1000)] = None,
     rebuild_reason: str | None = None,
-    experiment: str | None = None,
+    ordered: str | None = None,
     partition_number: Annotated[int, Field(ge=1)] = 1,
     chain: str | None = None,
 ) -> State[Any]:
@@ -52,8 +52,8 @@ def nightly_training(
             Empty: as in the settings.
         rebuild_reason: Why MASTER is to be trained anew without the files that were
             withdrawn since. Empty: train the next partition.
-        experiment: Id of an experiment that was ordered in the web app, to be trained
-            now and alone. Empty: train the next partition.
+        ordered: Id of an experiment or a rebuild that was ordered in the web app, to be
+            trained now and alone. Empty: train the next partition.
         partition_number: Position in the chain. Leave 1.
         chain: Name of the chain. Leave empty.
     """
@@ -65,7 +65,7 @@ def nightly_training(
             ignore_window=ignore_window,
             scheduled_for=runtime.flow_run.scheduled_start_time,
             rebuild=_rebuild(rebuild_reason, this_run),
-            experiment=experiment,
+            ordered=ordered,
             request=PartitionRequest(min_partition_bytes, flow_run_id=this_run),
         ),
         PrefectSteps(),

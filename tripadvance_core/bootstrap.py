@@ -24,6 +24,7 @@ from tripadvance_core.services.panels import Panels
 from tripadvance_core.services.past_fares import PastFareSamples
 from tripadvance_core.services.prediction import PredictionService
 from tripadvance_core.services.promotion import Promoter
+from tripadvance_core.services.rebuilds import Rebuilds
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.runs import Runs
 from tripadvance_core.services.training import TrainingService
@@ -59,6 +60,7 @@ class Services:
     night: Night
     night_settings: NightSettingsService
     experiments: Experiments
+    rebuilds: Rebuilds
     runs: Runs
     prediction: PredictionService
 
@@ -112,6 +114,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         ),
         night_settings=night_settings,
         experiments=Experiments(night_settings, database, clock),
+        rebuilds=Rebuilds(night_settings, database, registry, clock),
         runs=Runs(database, claims),
         prediction=PredictionService(
             settings, registry, PastFareSamples(database, objects), clock

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,16 +14,11 @@ from typing import Any
 import pytest
 
 from tests.browsing import browser, open_context
+from tests.ports import free_port
 
 __all__ = ["browser", "open_context"]  # fixtures of every browser test
 
 READY_SECONDS = 240
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 120, every: float = 0.2) -> Any:

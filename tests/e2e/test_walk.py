@@ -145,12 +145,21 @@ def test_two_people_walk_from_the_first_login_to_a_price_and_back(
     faults += visit(bia, f"{url}/models?model=v2", "#models", "v2")
     expect(bia.locator("#model-promote")).to_be_hidden()
 
-    # The administrator promotes the experiment, and takes it back.
+    # The administrator promotes the experiment, takes its file out, and moves back.
     faults += visit(admin, f"{url}/models?model=v2", "#models", "v2")
     confirm(admin, "model-promote", "it knows the new file")
     expect(admin.locator("#models")).to_contain_text("MASTER", timeout=PATIENCE_MS)
     faults += visit(admin, url, "#status", "Model v2")
-    faults += visit(admin, f"{url}/models?model=v2", "#models", "MASTER")
+    faults += visit(admin, f"{url}/file?id={upload_id}", "#file", "tarifas.csv")
+    confirm(admin, "file-withdraw", "made up")
+    faults += visit(admin, f"{url}/models?model=v2", "#models", "withdrawn")
+    confirm(admin, "model-rebuild", "without the made-up fares")
+    admin.wait_for_url("**/training", timeout=PATIENCE_MS)
+    expect(admin.locator("#training-past")).to_contain_text(
+        "v3", timeout=2 * PATIENCE_MS
+    )
+    faults += visit(admin, url, "#status", "Model v3")
+    faults += visit(admin, f"{url}/models?model=v3", "#models", "MASTER")
     confirm(admin, "model-rollback", "it knows too little else")
     faults += visit(admin, f"{url}/models", "#models", "it knows too little else")
     faults += visit(admin, url, "#status", "Model v1")

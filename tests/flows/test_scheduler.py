@@ -55,13 +55,13 @@ def test_runner_that_starts_again_keeps_what_was_set(registered: Schedule) -> No
 
 
 def test_experiment_becomes_a_run_of_the_deployment(registered: Schedule) -> None:
-    flow_run_id = PrefectScheduler().start_experiment("experiment-1")
+    flow_run_id = PrefectScheduler().start_ordered("experiment-1")
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(flow_run_id)  # type: ignore[arg-type]
-    assert run.parameters["experiment"] == "experiment-1"
+    assert run.parameters["ordered"] == "experiment-1"
 
 
-@pytest.mark.parametrize("asked", ["schedule()", "start_experiment('experiment-1')"])
+@pytest.mark.parametrize("asked", ["schedule()", "start_ordered('experiment-1')"])
 def test_server_that_does_not_answer_is_told_by_one_code(asked: str) -> None:
     script = f"""
 from flows.scheduler import PrefectScheduler

@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 
 from flows import tasks, training
+from tests.scheduling import FakeScheduler
 from tripadvance_core.bootstrap import Services, build_services
 from tripadvance_core.domain.entities import ColumnMapping, Experiment, UploadStatus
 from tripadvance_core.settings import load_settings
@@ -196,19 +197,15 @@ def test_experiment_is_trained_at_any_hour_and_submits_nothing_more(
     make_fares: Callable[..., bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Starts:
-        def start_experiment(self, run_id: str) -> str:
-            return f"for {run_id}"
-
     for seed in (1, 2):
         ingest(services, make_fares(200, seed=seed))
     later = datetime.now(UTC) + timedelta(hours=5)
     monkeypatch.setattr(services.night, "_clock", lambda: later)
     uploads = services.uploads.all()
     run = services.experiments.start(
-        Starts(), [uploads[0].id], {"max_leaves": 2}, Experiment(by="ana")
+        FakeScheduler(), [uploads[0].id], {"max_leaves": 2}, Experiment(by="ana")
     )
-    state = run_flow(experiment=run.id)
+    state = run_flow(ordered=run.id)
     assert state.is_completed()
     assert submitted == []
     done = services.training.run(run.id)

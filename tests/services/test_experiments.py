@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.scheduling import FakeScheduler
 from tripadvance_core.domain.entities import Experiment, RunStatus, UploadStatus
 from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.errors import (
@@ -24,20 +25,6 @@ LENIENT: dict[str, Any] = {
     "min_rows": 2,
     "promotion_confidence": 0.9,
 }
-
-
-class FakeScheduler:
-    """Remembers what it is asked to start, or does not answer."""
-
-    def __init__(self, *, down: bool = False) -> None:
-        self.started: list[str] = []
-        self._down = down
-
-    def start_experiment(self, run_id: str) -> str:
-        if self._down:
-            raise SchedulerDown("PREFECT_UNAVAILABLE")
-        self.started.append(run_id)
-        return f"flow run of {run_id}"
 
 
 @pytest.fixture
@@ -60,7 +47,7 @@ def order(house: Any, *uploads: Any, may: bool = False, **parameters: Any) -> An
 
 def carry_out(house: Any, run: Any) -> Any:
     return house.services.night.run_partition(
-        NightOrder(holder="test", experiment=run.id), house.services.training
+        NightOrder(holder="test", ordered=run.id), house.services.training
     )
 
 

@@ -1,6 +1,5 @@
 """E-mails, taken by a real SMTP server on this machine."""
 
-import socket
 from collections.abc import Callable, Iterator
 from email import message_from_bytes
 from email.policy import default
@@ -10,6 +9,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 
+from tests.ports import free_port
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.mail import Mailer
 from tripadvance_core.settings import Settings, load_settings
@@ -41,9 +41,7 @@ def open_server() -> Iterator[Callable[..., tuple[Inbox, Settings]]]:
 
     def start(**options: Any) -> tuple[Inbox, Settings]:
         inbox = Inbox()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
         controllers.append(controller)
         controller.start()

@@ -303,6 +303,19 @@ def test_fares_of_a_withdrawn_file_are_not_shown(house: Any) -> None:
     assert quote.priced.price > 0
 
 
+def test_fares_of_a_file_withdrawn_meanwhile_go_soon(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = house.upload(rows=400)
+    house.run()
+    asked = trip(airline="Gol", duration_minutes=95)
+    assert house.services.prediction.quote(asked).past_fares
+    house.services.uploads.withdraw(upload.id, by="ana", reason="wrong")
+    assert house.services.prediction.quote(asked).past_fares
+    monkeypatch.setattr("tripadvance_core.services.reigning.LOOK_AGAIN_SECONDS", 0.0)
+    assert house.services.prediction.quote(asked).past_fares == ()
+
+
 def test_sample_that_was_damaged_is_drawn_again(house: Any) -> None:
     house.upload(rows=400)
     house.run()

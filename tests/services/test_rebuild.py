@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
-from tripadvance_core.domain.entities import Rebuild
-from tripadvance_core.errors import Conflict, NotFound
-from tripadvance_core.services.night import NightState
+from tests.scheduling import FakeScheduler
+from tripadvance_core.domain.entities import Rebuild, RunStatus
+from tripadvance_core.errors import Conflict, NotFound, SchedulerDown
+from tripadvance_core.services.claims import LEASE
+from tripadvance_core.services.night import NightOrder, NightState
+from tripadvance_core.storage.leases import acquire
 
 
 def order(house: Any) -> Rebuild:
@@ -127,3 +130,74 @@ def test_ordered_rebuild_waits_behind_an_unfinished_run(house: Any) -> None:
     rebuilt = house.run(rebuild=ordered, ignore_window=True)
     assert rebuilt.run.rebuild == ordered
     assert not rebuilt.more
+
+
+@pytest.fixture
+def tainted(house: Any) -> Any:
+    """Give services whose MASTER has learned from a file that was withdrawn."""
+    house.upload(rows=300)
+    house.run()
+    second = house.upload(rows=300)
+    house.run()
+    crown_the_last(house)
+    house.services.uploads.withdraw(second.id, by="ana", reason="test fares")
+    return house
+
+
+def ordered_now(house: Any, scheduler: Any) -> Any:
+    return house.services.rebuilds.start(scheduler, reason="slipped in", by="ana")
+
+
+def carry_out(house: Any, run: Any) -> Any:
+    return house.services.night.run_partition(
+        NightOrder(holder="test", ordered=run.id), house.services.training
+    )
+
+
+def test_rebuild_that_is_ordered_begins_at_any_hour_and_alone(tainted: Any) -> None:
+    registry = tainted.services.registry
+    former = registry.master()
+    waiting = tainted.upload(rows=50)
+    scheduler = FakeScheduler()
+    run = ordered_now(tainted, scheduler)
+    assert scheduler.started == [run.id]
+    tainted.clock.set_local(12)
+    result = carry_out(tainted, run)
+    assert (result.state, result.more) == (NightState.PROMOTE, False)
+    assert result.run.number > 0
+    assert registry.pointer().by == "ana"
+    assert set(former.withdrawn_upload_ids).isdisjoint(registry.master().upload_ids)
+    assert [upload.id for upload in tainted.services.uploads.waiting()] == [waiting.id]
+
+
+def test_one_rebuild_is_ordered_at_a_time(tainted: Any) -> None:
+    run = ordered_now(tainted, FakeScheduler())
+    with pytest.raises(Conflict, match="REBUILD_ORDERED"):
+        ordered_now(tainted, FakeScheduler())
+    tainted.services.claims.stop(run.id, by="ana")
+    assert ordered_now(tainted, FakeScheduler()).id != run.id
+
+
+def test_rebuild_that_nobody_can_start_is_not_ordered(tainted: Any) -> None:
+    before = tainted.services.training.runs()
+    with pytest.raises(SchedulerDown):
+        ordered_now(tainted, FakeScheduler(down=True))
+    assert tainted.services.training.runs() == before
+
+
+def test_ordered_rebuild_that_is_turned_away_ends(tainted: Any) -> None:
+    services = tainted.services
+    run = ordered_now(tainted, FakeScheduler())
+    held = acquire(services.database, LEASE, "another", services.clock(), 3600)
+    assert held is not None
+    assert carry_out(tainted, run).state is NightState.ALREADY_TRAINING
+    assert services.training.run(run.id).status is RunStatus.FAILED
+
+
+def test_ordered_rebuild_of_a_dead_process_is_finished_at_night(tainted: Any) -> None:
+    services = tainted.services
+    run = ordered_now(tainted, FakeScheduler())
+    assert services.claims.begin(run.id, "of a dead process", tainted.request())
+    result = tainted.run()
+    assert (result.run.id, result.run.attempts) == (run.id, 2)
+    assert result.state is NightState.PROMOTE

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.scheduling import FakeScheduler
 from tripadvance_core.domain.entities import Experiment, RunStatus, UploadStatus
 from tripadvance_core.errors import Conflict, NotFound
 from tripadvance_core.services import progress
@@ -17,12 +18,8 @@ def statuses(house: Any) -> list[UploadStatus]:
 
 
 def ordered(house: Any) -> Any:
-    class Starts:
-        def start_experiment(self, run_id: str) -> str:
-            return run_id
-
     return house.services.experiments.start(
-        Starts(), [house.upload().id], {}, Experiment(by="bia")
+        FakeScheduler(), [house.upload().id], {}, Experiment(by="bia")
     )
 
 
@@ -79,7 +76,7 @@ def test_stopped_experiment_makes_no_model(
 ) -> None:
     run = ordered(house)
     stop_in_training(house, monkeypatch)
-    order = NightOrder(holder="test", experiment=run.id)
+    order = NightOrder(holder="test", ordered=run.id)
     result = house.services.night.run_partition(order, house.services.training)
     assert result.state is NightState.STOPPED_BY_HAND
     assert house.services.registry.versions() == []
@@ -91,7 +88,7 @@ def test_order_that_is_stopped_before_it_begins_never_does(house: Any) -> None:
     assert (waiting.waits, waiting.moves, waiting.alive) == (True, True, False)
     stopped = house.services.claims.stop(run.id, by="ana")
     assert stopped.status is RunStatus.STOPPED
-    order = NightOrder(holder="test", experiment=run.id)
+    order = NightOrder(holder="test", ordered=run.id)
     result = house.services.night.run_partition(order, house.services.training)
     assert result.state is NightState.STOPPED_BY_HAND
     assert house.services.runs.under_way() == []

@@ -1,7 +1,6 @@
 """The web app in a process of its own, on a data folder that the tests can write."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browsing import browser, open_context
+from tests.ports import free_port
 from tripadvance_core.domain.entities import (
     ColumnMapping,
     MasterPointer,
@@ -102,9 +102,7 @@ class Site:
 
 @contextmanager
 def served(data_dir: Path, **setting: str) -> Iterator[Site]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "TRIPADVANCE_DATA_DIR": str(data_dir),
         "TRIPADVANCE_WEB_PORT": str(port),

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from aiosmtpd.controller import Controller
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.ports import free_port
 from tripadvance_core.domain.users import Role
 from tripadvance_core.messages import sentence
 
@@ -56,9 +56,7 @@ def house(serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hous
     left_over.parent.mkdir()
     left_over.touch()
     os.utime(left_over, (0, 0))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     controller = Controller(Inbox(), hostname="127.0.0.1", port=port)
     controller.start()
     mail = {

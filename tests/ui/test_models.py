@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.ports import free_port
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.domain.times import utc_now
@@ -57,7 +58,7 @@ def modelled(
             order = NightOrder(holder="test", ignore_window=True)
             services.night.run_partition(order, services.training)
         assert services.registry.master().number == 1
-    with serve(data_dir) as site:
+    with serve(data_dir, prefect_port=str(free_port())) as site:
         yield site
 
 
@@ -169,6 +170,27 @@ def test_only_administrators_may_move_master(
     expect(page.locator("#model-promote")).to_be_hidden(timeout=PATIENCE_MS)
     modelled.database.update("users", ana, {"role": Role.ADMINISTRATOR})
     assert registry.master().number == 1
+
+
+def test_rebuild_is_offered_for_a_master_of_withdrawn_files_alone(
+    modelled: Any, registry: Registry, enter: Any
+) -> None:
+    master = registry.master()
+    page = enter(modelled, f"/models?model=v{master.number}")
+    expect(page.locator("#model-change")).to_contain_text("v", timeout=PATIENCE_MS)
+    expect(page.locator("#model-rebuild")).to_be_hidden()
+    changed = {"_id": master.id}
+    modelled.database.update(
+        "models", changed, {"withdrawn_upload_ids": [master.upload_ids[0]]}
+    )
+    page.reload()
+    page.locator("#model-rebuild").click(timeout=PATIENCE_MS)
+    page.locator("#model-rebuild-reason").get_by_role("textbox").fill("eram testes")
+    page.locator("#model-rebuild-yes").click()
+    expect(
+        page.get_by_text("O Prefect não responde, por isso nada foi iniciado")
+    ).to_be_visible(timeout=PATIENCE_MS)
+    modelled.database.update("models", changed, {"withdrawn_upload_ids": []})
 
 
 def test_master_is_moved_with_a_reason_and_back(

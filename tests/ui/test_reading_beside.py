@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from tests.ports import free_port
 
 from .conftest import wait_until_it_answers
 
@@ -58,9 +59,7 @@ class Answer(threading.Thread):
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[ReadingSite]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "TRIPADVANCE_DATA_DIR": str(tmp_path / "data"),
         "TRIPADVANCE_WEB_PORT": str(port),

@@ -1,6 +1,5 @@
 """Training: what is under way, past runs, experiments, the settings of the nights."""
 
-import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.ports import free_port
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.domain.entities import (
     ColumnMapping,
@@ -53,17 +53,11 @@ def trained(
             if number == 1:
                 order = NightOrder(holder="test", ignore_window=True)
                 services.night.run_partition(order, services.training)
-    with serve(data_dir, prefect_port=str(unused_port())) as site:
+    with serve(data_dir, prefect_port=str(free_port())) as site:
         token = site.accounts.first_admin_token()
         site.accounts.create_first_admin(token, "ana@exemplo.com", "Ana", PASSWORD)
         site.user(VIEWER, Role.VIEWER)
         yield site
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def deeds(site: Any, event: Event) -> list[str]:

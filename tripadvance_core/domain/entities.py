@@ -175,7 +175,8 @@ class RunStatus(StrEnum):
 
     RELEASED: the window closed first and its uploads wait again. HELD: it failed too
     often and its uploads were set aside. STOPPED: a person stopped it; what it had
-    claimed waits again. An experiment begins as ORDERED, and is FAILED after an error.
+    claimed waits again. What a person orders begins as ORDERED; an experiment is FAILED
+    after an error.
     """
 
     ORDERED = "ordered"
@@ -220,7 +221,8 @@ class TrainingRun(Entity):
 
     A run with a ``rebuild`` has no uploads of its own: it learns from those that were
     trained on before and not withdrawn. One with an ``experiment`` learns from its
-    uploads alone and claims none; its ``number`` is 0 until it begins. ``steps`` maps
+    uploads alone and claims none. The ``number`` of an ordered run is 0 until it begins.
+    ``steps`` maps
     the name of a finished step to what it produced, so that a resumed run goes on from
     there. ``token`` is that of the lease holder. ``settings`` are what the run follows
     to its end, whatever is set meanwhile. ``failure`` is the code of the error that its

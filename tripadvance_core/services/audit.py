@@ -40,6 +40,7 @@ class Event(StrEnum):
     FILE_RELEASED = "file_released"
     FILE_WITHDRAWN = "file_withdrawn"
     EXPERIMENT_STARTED = "experiment_started"
+    REBUILD_ORDERED = "rebuild_ordered"
     TRAINING_STOPPED = "training_stopped"
     MODEL_PROMOTED = "model_promoted"
     MASTER_ROLLED_BACK = "master_rolled_back"

@@ -107,7 +107,7 @@ class Claims:
     def begin(
         self, run_id: str, token: str, request: PartitionRequest
     ) -> TrainingRun | None:
-        """Begin an experiment, or take it over; None where it has ended before.
+        """Begin what a person has ordered, or take it over; None where it has ended.
 
         It claims no upload. The caller holds the training lease under ``token``.
         """
@@ -145,9 +145,12 @@ class Claims:
         return status
 
     def note_failure(self, run: TrainingRun, token: str, code: str) -> None:
-        """Write down what a run met. A night's is taken over, an experiment ends."""
+        """Write down what a run met.
+
+        A night's is taken over, an experiment ends, and so does what never began.
+        """
         changes: dict[str, Any] = {"failure": code}
-        if run.experiment is not None:
+        if run.experiment is not None or run.status is RunStatus.ORDERED:
             now = to_text(self._clock())
             changes |= {"status": RunStatus.FAILED, "finished_at": now}
         open_still = [RunStatus.OPEN, RunStatus.ORDERED]

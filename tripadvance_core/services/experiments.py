@@ -67,13 +67,7 @@ class Experiments:
         """
         run = self._ordered(upload_ids, parameters, experiment)
         self._store.runs.add(run)  # first, for it may be started at once
-        try:
-            flow_run_id = scheduler.start_experiment(run.id)
-        except BaseException:
-            self._store.runs.remove({"_id": run.id, "status": RunStatus.ORDERED})
-            raise
-        self._store.runs.change({"_id": run.id}, {"flow_run_id": flow_run_id})
-        return self._store.runs.get(run.id)
+        return have_started(self._store, scheduler, run.id)
 
     def _ordered(
         self,
@@ -100,6 +94,23 @@ class Experiments:
             settings=self._night_settings.changed(parameters),
             settings_version=self._night_settings.in_force().number,
         )
+
+
+def have_started(store: Repositories, scheduler: Scheduler, run_id: str) -> TrainingRun:
+    """Have an ordered run started, or take the order back; return the run.
+
+    Raises
+    ------
+    SchedulerDown
+        When nobody can start it; nothing is left behind.
+    """
+    try:
+        flow_run_id = scheduler.start_ordered(run_id)
+    except BaseException:
+        store.runs.remove({"_id": run_id, "status": RunStatus.ORDERED})
+        raise
+    store.runs.change({"_id": run_id}, {"flow_run_id": flow_run_id})
+    return store.runs.get(run_id)
 
 
 def require_all(upload_ids: Sequence[str], uploads: Sequence[Upload]) -> None:

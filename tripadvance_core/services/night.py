@@ -52,12 +52,13 @@ class NightState(StrEnum):
 class NightOrder:
     """What is asked of one run: the next partition, a rebuild, or an experiment.
 
-    ``experiment`` is the id of one that was ordered; it begins at any hour.
+    ``ordered`` is the id of a run that a person has ordered: an experiment or a
+    rebuild, which begins at any hour.
     """
 
     holder: str
     ignore_window: bool = False
-    experiment: str | None = None
+    ordered: str | None = None
     scheduled_for: datetime | None = None
     rebuild: Rebuild | None = None
     request: PartitionRequest = field(default_factory=PartitionRequest)
@@ -122,7 +123,7 @@ class Night:
             self._clock(),
             self._night_settings.current().window,
             scheduled_for=order.scheduled_for,
-            ignore_window=order.ignore_window or order.experiment is not None,
+            ignore_window=order.ignore_window or order.ordered is not None,
         )
 
     def run_partition(self, order: NightOrder, steps: Steps) -> NightResult:
@@ -156,7 +157,7 @@ class Night:
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
         run = self._begun(lease.token, order)
-        if run is None and order.experiment is not None:
+        if run is None and order.ordered is not None:
             return NightResult(NightState.STOPPED_BY_HAND)
         if run is None:
             choice = self._claims.next_choice(order.request)
@@ -178,14 +179,14 @@ class Night:
         return self.result_of(run.id, order)
 
     def _begun(self, token: str, order: NightOrder) -> TrainingRun | None:
-        if order.experiment is not None:
-            return self._claims.begin(order.experiment, token, order.request)
+        if order.ordered is not None:
+            return self._claims.begin(order.ordered, token, order.request)
         return self._claims.claim(token, order.request, order.rebuild)
 
     def _turn_away(self, order: NightOrder) -> None:
-        """End an experiment that nobody will start again."""
-        if order.experiment is not None:
-            run = self._training.run(order.experiment)
+        """End an ordered run that nobody will start again."""
+        if order.ordered is not None:
+            run = self._training.run(order.ordered)
             self._claims.note_failure(run, run.token, NightState.ALREADY_TRAINING)
 
     def result_of(self, run_id: str, order: NightOrder) -> NightResult:
@@ -201,7 +202,7 @@ class Night:
         )
 
     def _may_go_on(self, order: NightOrder, run: TrainingRun, choice: Choice) -> bool:
-        if order.experiment is not None:
+        if order.ordered is not None:
             return False
         # A run that was taken over came before the rebuild that is ordered.
         rebuild_waits = order.rebuild is not None and run.rebuild is None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from threading import Lock
+from time import monotonic
 
 from tripadvance_core.domain.entities import MasterPointer, ModelVersion
 from tripadvance_core.errors import NotFound
@@ -9,6 +10,9 @@ from tripadvance_core.learning.model import FareModel
 from tripadvance_core.services.past_fares import PastFareSamples
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.tabular.past_fares import PastFares
+
+LOOK_AGAIN_SECONDS = 10.0
+"""How long a file that was withdrawn may still stand among the past fares."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Throne:
 
     Loading a model costs a checksum and a child, so it is done once. Every question
     reads the pointer, which is one small document; another one means another model.
+    Now and then it is asked, too, whether a file of the model was withdrawn.
     """
 
     def __init__(self, registry: Registry, samples: PastFareSamples) -> None:
@@ -33,6 +38,7 @@ class Throne:
         self._samples = samples
         self._lock = Lock()
         self._held: Reigning | None = None
+        self._looked_at = 0.0
 
     def reigning(self) -> Reigning:
         """Return MASTER, loaded.
@@ -48,12 +54,24 @@ class Throne:
         if pointer is None:
             raise NotFound("NO_MASTER")
         held = self._held
-        if held is None or held.pointer != pointer:
+        if held is None or not self._is_current(held, pointer):
             with self._lock:
                 held = self._held
-                if held is None or held.pointer != pointer:
+                if held is None or not self._is_current(held, pointer):
                     held = self._held = self._loaded(pointer)
+                    self._looked_at = monotonic()
         return held
+
+    def _is_current(self, held: Reigning, pointer: MasterPointer) -> bool:
+        if held.pointer != pointer:
+            return False
+        if monotonic() - self._looked_at < LOOK_AGAIN_SECONDS:
+            return True
+        withdrawn = self._registry.version(pointer.model_id).withdrawn_upload_ids
+        if withdrawn != held.model.withdrawn_upload_ids:
+            return False
+        self._looked_at = monotonic()
+        return True
 
     def _loaded(self, pointer: MasterPointer) -> Reigning:
         model = self._registry.version(pointer.model_id)

@@ -16,6 +16,7 @@ from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.repository import Page, Repositories
 
 STEPS = ("preprocess", "train", "save", "promote")
+UNENDED = (RunStatus.OPEN, RunStatus.ORDERED)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Runs:
 
     def under_way(self) -> list[RunUnderWay]:
         """Return the runs that have not ended: the one that is worked on, the rest."""
-        unended = {"status": {"$in": [RunStatus.OPEN, RunStatus.ORDERED]}}
+        unended = {"status": {"$in": list(UNENDED)}}
         runs = self._store.runs.select(unended, order=[("started_at", 1)])
         told = [RunUnderWay(run, self._claims.is_alive(run)) for run in runs]
         return sorted(told, key=lambda each: not each.alive)

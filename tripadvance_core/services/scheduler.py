@@ -23,8 +23,8 @@ class Scheduler(Protocol):
     Every method raises ``SchedulerDown`` when it does not answer.
     """
 
-    def start_experiment(self, run_id: str) -> str:
-        """Have an ordered experiment begun soon; return the id of the flow run."""
+    def start_ordered(self, run_id: str) -> str:
+        """Have an ordered run begun soon; return the id of the flow run."""
 
     def schedule(self) -> Schedule | None:
         """Return the schedule that it follows now, None where it starts no nights."""

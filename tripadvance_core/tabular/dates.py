@@ -202,12 +202,11 @@ def _halves_were_swapped(written: Iterable[re.Match[str]], real: list[date]) -> 
 
 
 def _ambiguous(match: re.Match[str]) -> FileRefused:
-    year, first, second = _full_year(match["year"]), match["first"], match["second"]
     return FileRefused(
         "DATE_ORDER_AMBIGUOUS",
         example=match[0],
-        day_first=f"{year}-{second:0>2}-{first:0>2}",
-        month_first=f"{year}-{first:0>2}-{second:0>2}",
+        first=int(match["first"]),
+        second=int(match["second"]),
     )
 
 

@@ -21,8 +21,8 @@ from tripadvance_core.services.registry import NIGHT, reason_of
 from ui.desk import Desk, Reader
 from ui.figures import feature_name, gate_text, metric_text, segment_name
 from ui.labels import label
-from ui.parts import Confirmation, html
-from ui.places import MODELS
+from ui.parts import Confirmation, html, then_open
+from ui.places import MODELS, TRAINING
 from ui.rendering import Words, chosen_language
 
 MODELS_A_PAGE: Final = 25
@@ -60,6 +60,12 @@ def build(desk: Desk) -> None:
         )
         desk.log(reader, Event.MODEL_PROMOTED, f"v{model.number}")
 
+    def rebuild(reader: Reader, reason: str) -> None:
+        run = services.rebuilds.start(
+            desk.scheduler, reason=reason, by=reader.user.email
+        )
+        desk.log(reader, Event.REBUILD_ORDERED, run.id)
+
     def roll_back(reader: Reader, reason: str, seen: int) -> None:
         back = services.registry.rollback(
             reason=reason, by=reader.user.email, seen=seen
@@ -73,17 +79,20 @@ def build(desk: Desk) -> None:
     with gr.Row():
         up = _button("UI_PROMOTE", "model-promote")
         back = _button("UI_ROLLBACK", "model-rollback")
+        anew = _button("UI_REBUILD", "model-rebuild")
     moving = [
         Confirmation(desk, up, "UI_PROMOTE_SURE", promote, Role.ADMINISTRATOR, seen),
         Confirmation(
             desk, back, "UI_ROLLBACK_SURE", roll_back, Role.ADMINISTRATOR, seen
         ),
     ]
+    ordering = Confirmation(desk, anew, "UI_REBUILD_SURE", rebuild, Role.ADMINISTRATOR)
+    then_open(ordering.done, TRAINING)
     card = html("model-card", waits=False)
     moved = [confirmation.done for confirmation in moving]
     desk.fill(head, show_head, *moved)
     desk.fill(card, show_card, *moved)
-    offered = [change, up, back, seen]
+    offered = [change, up, back, anew, seen]
     desk.load(offer, offered)
     for done in moved:
         desk.on(done, offer, None, offered)
@@ -203,7 +212,8 @@ def _card(services: Services, reader: Reader, model: ModelVersion) -> str:
 
 def _offer(services: Services, reader: Reader) -> list[Any]:
     """Offer to move MASTER, to administrators alone, and tell what would happen."""
-    nothing = ["", gr.Button(visible=False), gr.Button(visible=False), 0]
+    hidden = gr.Button(visible=False)
+    nothing = ["", hidden, hidden, hidden, 0]
     if not (reader.query.get("model") and reader.may(Role.ADMINISTRATOR)):
         return nothing
     try:
@@ -213,8 +223,9 @@ def _offer(services: Services, reader: Reader) -> list[Any]:
     pointer = services.registry.pointer()
     reigns = pointer is not None and pointer.model_id == model.id
     former = services.registry.find(pointer.previous_model_id if pointer else None)
+    anew = gr.Button(visible=reigns and bool(model.withdrawn_upload_ids))
     if reigns and former is None:
-        return nothing
+        return ["", hidden, hidden, anew, 0]
     told = reader.render(
         "models/change.html",
         model=model,
@@ -226,6 +237,7 @@ def _offer(services: Services, reader: Reader) -> list[Any]:
         told,
         gr.Button(visible=not reigns),
         gr.Button(visible=reigns),
+        anew,
         _version(pointer),
     ]
 
