@@ -7,6 +7,7 @@ from prefect import serve
 
 from flows.control import reap
 from flows.deployment import nightly_deployment
+from flows.zombies import crash_silent_runs
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.settings import load_settings
 
@@ -16,6 +17,7 @@ POLL_SECONDS = 2
 def main() -> None:
     """Mend what a dead runner left, then serve until stopped; one run at a time."""
     reap()
+    crash_silent_runs()
     with opened_services(load_settings()) as services:
         settings = services.night_settings.current()
     serve(

@@ -9,7 +9,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.control import submit_next
-from flows.names import FLOW
+from flows.names import FLOW, state_name
 from flows.tasks import PrefectSteps, services
 from tripadvance_core.domain.entities import Rebuild
 from tripadvance_core.domain.times import utc_now
@@ -83,7 +83,7 @@ def nightly_training(
                 "rebuild_reason": _still_to_rebuild(rebuild_reason, result),
             },
         )
-    return Completed(name=_state_name(result), message=report.headline)
+    return Completed(name=state_name(result.state), message=report.headline)
 
 
 def _rebuild(reason: str | None, this_run: str) -> Rebuild | None:
@@ -120,8 +120,3 @@ def _publish(result: NightResult) -> NightReport:
             description=report.headline,
         )
     return report
-
-
-def _state_name(result: NightResult) -> str:
-    """Give each outcome a state of its own in the Prefect UI, such as OutsideWindow."""
-    return result.state.title().replace("_", "")

@@ -19,6 +19,7 @@ def test_batches_train_what_one_piece_would(
 ) -> None:
     monkeypatch.setattr(matrices, "BATCH_ROWS", 300)
     monkeypatch.setattr(matrices, "EXTERNAL_MEMORY_ROWS", external_from)
+    monkeypatch.setattr(matrices, "EXTERNAL_PAGE_ROWS", 500)
     rows = stored(training)
     encoder = FeatureEncoder.fit(rows)
     whole = xgb.QuantileDMatrix(

@@ -177,7 +177,7 @@ def test_rebuild_is_offered_for_a_master_of_withdrawn_files_alone(
 ) -> None:
     master = registry.master()
     page = enter(modelled, f"/models?model=v{master.number}")
-    expect(page.locator("#model-change")).to_contain_text("v", timeout=PATIENCE_MS)
+    shown(page, "model-card")
     expect(page.locator("#model-rebuild")).to_be_hidden()
     changed = {"_id": master.id}
     modelled.database.update(

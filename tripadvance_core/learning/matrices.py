@@ -24,6 +24,8 @@ from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 BATCH_ROWS: Final = 100_000
 EXTERNAL_MEMORY_ROWS: Final = 2_000_000
 """From so many rows on the binned matrix lies on disk, not in memory."""
+EXTERNAL_PAGE_ROWS: Final = 1_000_000
+"""How many rows of it are in memory at a time: each split goes through all pages."""
 
 
 class Sample(NamedTuple):
@@ -84,20 +86,20 @@ class EncodedFares:
     def __len__(self) -> int:
         return len(self.prices)
 
-    def batches(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Go through the rows: which they are, and their features.
+    def batches(self, size: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Go through the rows, so many at a time: which they are, and their features.
 
         The batches are the same however many files the rows come from.
         """
-        for start in range(0, len(self), BATCH_ROWS):
-            rows = slice(start, min(start + BATCH_ROWS, len(self)))
+        for start in range(0, len(self), size):
+            rows = slice(start, min(start + size, len(self)))
             yield rows, self._read(rows)
 
     def sample(self, places: NDArray[np.int64]) -> Sample:
         """Return the rows at places that rise."""
         features = [
             batch[places[(rows.start <= places) & (places < rows.stop)] - rows.start]
-            for rows, batch in self.batches()
+            for rows, batch in self.batches(BATCH_ROWS)
         ]
         weights = None if self.weights is None else self.weights[places]
         return Sample(np.concatenate(features), self.prices[places], weights)
@@ -124,11 +126,13 @@ class FareBatches(xgb.DataIter):
         self,
         fares: EncodedFares,
         target: Callable[[Floats], Floats],
+        rows_a_batch: int,
         cache_prefix: str | None = None,
     ) -> None:
         self._fares = fares
         self._target = target
-        self._batches = fares.batches()
+        self._rows_a_batch = rows_a_batch
+        self.reset()
         super().__init__(cache_prefix=cache_prefix, release_data=True)
 
     def next(self, input_data: Callable[..., Any]) -> bool:
@@ -146,7 +150,7 @@ class FareBatches(xgb.DataIter):
 
     def reset(self) -> None:
         """Begin again."""
-        self._batches = self._fares.batches()
+        self._batches = self._fares.batches(self._rows_a_batch)
 
 
 def training_matrix(
@@ -160,10 +164,11 @@ def training_matrix(
         What the trees learn, from prices in the base currency.
     """
     if len(fares) < EXTERNAL_MEMORY_ROWS:
-        batches = FareBatches(fares, target)
+        batches = FareBatches(fares, target, BATCH_ROWS)
         return xgb.QuantileDMatrix(batches, enable_categorical=True, nthread=threads)
     folder = tempfile.TemporaryDirectory()
-    batches = FareBatches(fares, target, str(Path(folder.name) / "fares"))
+    cache = str(Path(folder.name) / "fares")
+    batches = FareBatches(fares, target, EXTERNAL_PAGE_ROWS, cache)
     matrix = xgb.ExtMemQuantileDMatrix(
         batches, enable_categorical=True, nthread=threads
     )
