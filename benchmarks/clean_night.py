@@ -29,14 +29,18 @@ from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.learning.boosting import TrainingParameters, plain_rounds
 from tripadvance_core.learning.matrices import EncodedFares, training_matrix, weights_of
 from tripadvance_core.learning.trial import hold_a_trial
-from tripadvance_core.services.history import History, read_history, read_rows
+from tripadvance_core.services.history import (
+    History,
+    read_history,
+    read_rows,
+    trained_uploads,
+)
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.settings import load_settings
 from tripadvance_core.storage.repository import Repositories
 
 import xgboost  # isort: skip - learning sets up OpenMP before
 
-NO_TOKEN = ""
 """Nothing is claimed after the night: the history is what was trained on."""
 
 console = Console(width=88)
@@ -64,9 +68,9 @@ def main(
         model,
     ):
         history = read_history(
-            Repositories(services.database),
             services.objects,
-            NO_TOKEN,
+            trained_uploads(Repositories(services.database)),
+            [],
             services.settings.history_rows,
         )
         bare = fit_bare(services, model, history, seconds)

@@ -18,7 +18,7 @@ from tripadvance_core.tabular.joining import FareRows
 
 def test_bound_keeps_the_newest_rows_and_all_reserved_ones() -> None:
     rows = marked([True, False, False, True, False])
-    bounded = History(uploads=(), rows=rows, most_rows=2)
+    bounded = History(uploads=(), earlier=0, rows=rows, most_rows=2)
     assert bounded.training.column("price").tolist() == [3, 5]
     assert bounded.holdout["price"].tolist() == [1, 4]
 
@@ -28,11 +28,11 @@ def test_few_of_many_reserved_rows_are_taken_by_their_hash(
 ) -> None:
     monkeypatch.setattr(history, "HOLDOUT_ROWS", 100)
     rows = marked([True] * 1_000)
-    taken = History((), rows, most_rows=1).holdout["price"].tolist()
+    taken = History((), 0, rows, most_rows=1).holdout["price"].tolist()
     assert len(taken) == 100
     assert taken == sorted(taken)
     backwards = rows.frame()[::-1]
-    again = History((), FareRows.distinct([to_parquet(backwards)]), most_rows=1)
+    again = History((), 0, FareRows.distinct([to_parquet(backwards)]), most_rows=1)
     assert set(again.holdout["price"]) == set(taken)
 
 

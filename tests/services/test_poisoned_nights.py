@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tripadvance_core.domain.entities import ColumnMapping, UploadStatus
-from tripadvance_core.services.comparison import read_reserved
+from tripadvance_core.services.comparison import reserved_rows
+from tripadvance_core.services.history import read_history
 
 HOSTILE = Path(__file__).parents[2] / "../shared/hostile"
 EXPECTED = HOSTILE / "expected.json"
@@ -35,7 +36,8 @@ def ingest(house: Any, case: dict[str, Any]) -> Any:
 def error_of_master(house: Any, reference: Any) -> float:
     """Return MASTER's MAPE on the reserved rows of the clean reference."""
     registry = house.services.registry
-    rows = read_reserved(house.services.objects, [reference], []).rows.frame()
+    history = read_history(house.services.objects, [reference], [], 1)
+    rows = reserved_rows(history).rows.frame()
     predicted = registry.load(registry.master()).predict(rows)["predicted_price"]
     return float(np.mean(np.abs(predicted - rows["price"]) / rows["price"]))
 

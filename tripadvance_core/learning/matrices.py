@@ -24,7 +24,7 @@ from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 BATCH_ROWS: Final = 100_000
 EXTERNAL_MEMORY_ROWS: Final = 2_000_000
 """From so many rows on the binned matrix lies on disk, not in memory."""
-EXTERNAL_PAGE_ROWS: Final = 1_000_000
+EXTERNAL_PAGE_ROWS: Final = 2_000_000
 """How many rows of it are in memory at a time: each split goes through all pages."""
 
 

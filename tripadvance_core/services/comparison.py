@@ -9,17 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tripadvance_core.domain.entities import Upload
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.domain.panels import later_part
 from tripadvance_core.domain.promotion import Panel
 from tripadvance_core.learning.evaluation import groups_of, judged_by_halves
 from tripadvance_core.learning.matrices import weights_of
 from tripadvance_core.learning.model import FareModel
-from tripadvance_core.services.history import load_rows
-from tripadvance_core.storage.objects import ObjectStore
+from tripadvance_core.services.history import History
 from tripadvance_core.tabular.features import routes
-from tripadvance_core.tabular.joining import RESERVED, ROW_HASH, FareRows
+from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 
 OWN = "A"
 STANDING = "B"
@@ -60,14 +58,11 @@ class ReservedRows:
         return rows.assign(panel=np.where(panel_a[chosen], OWN, STANDING))
 
 
-def read_reserved(
-    objects: ObjectStore, earlier: Sequence[Upload], own: Sequence[Upload]
-) -> ReservedRows:
-    """Read the reserved rows of earlier and of new files."""
-    rows = FareRows.distinct(load_rows(objects, upload) for upload in (*earlier, *own))
-    rows = rows.where(rows.column(RESERVED))
+def reserved_rows(history: History) -> ReservedRows:
+    """Return the reserved rows of a history, those of its new files as own."""
+    rows = history.rows.where(history.reserved)
     hashes = rows.column(ROW_HASH)
-    known = hashes[: sum(rows.sizes[: len(earlier)])]
+    known = hashes[: sum(rows.sizes[: history.earlier])]
     return ReservedRows(rows, ~np.isin(hashes, known))
 
 

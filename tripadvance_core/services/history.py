@@ -13,7 +13,6 @@ from tripadvance_core.domain.entities import Upload, UploadStatus
 from tripadvance_core.domain.holdout import mixed
 from tripadvance_core.errors import NotFound
 from tripadvance_core.services.uploads import OLDEST_FIRST
-from tripadvance_core.storage.database import Where
 from tripadvance_core.storage.objects import ObjectStore, load_file
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet
@@ -29,19 +28,24 @@ class History:
 
     Attributes
     ----------
+    uploads
+        Those that were trained on before, then those that are new.
+    earlier
+        How many of them were trained on before.
     most_rows
         Most rows that a model trains on; those of the newest uploads are kept.
     """
 
     uploads: Sequence[Upload]
+    earlier: int
     rows: FareRows
     most_rows: int
 
     @cached_property
     def training(self) -> FareRows:
         """The rows that a model may train on."""
-        free = np.flatnonzero(~self._reserved)[-self.most_rows :]
-        chosen = np.zeros(self._reserved.size, dtype=np.bool_)
+        free = np.flatnonzero(~self.reserved)[-self.most_rows :]
+        chosen = np.zeros(self.reserved.size, dtype=np.bool_)
         chosen[free] = True
         return self.rows.where(chosen)
 
@@ -51,39 +55,31 @@ class History:
 
         Of more than ``HOLDOUT_ROWS`` those that rank first by their hash.
         """
-        chosen = self._reserved.copy()
+        chosen = self.reserved.copy()
         chosen[chosen] = _sampled(self.rows.column(ROW_HASH)[chosen])
         return self.rows.where(chosen).frame()
 
     @cached_property
-    def _reserved(self) -> NDArray[np.bool_]:
+    def reserved(self) -> NDArray[np.bool_]:
+        """Whether each row is reserved, shape (n,)."""
         return self.rows.column(RESERVED)
 
 
 def read_history(
-    store: Repositories,
     objects: ObjectStore,
-    token: str,
+    earlier: Sequence[Upload],
+    new: Sequence[Upload],
     most_rows: int,
-    only: Sequence[str] | None = None,
 ) -> History:
-    """Read the uploads of ``uploads_of_history``."""
-    uploads = uploads_of_history(store, token, only)
+    """Read the rows of uploads that were trained on before, and of new ones."""
+    uploads = (*earlier, *new)
     contents = (load_rows(objects, upload) for upload in uploads)
-    return History(uploads, FareRows.distinct(contents), most_rows)
+    return History(uploads, len(earlier), FareRows.distinct(contents), most_rows)
 
 
-def uploads_of_history(
-    store: Repositories, token: str, only: Sequence[str] | None = None
-) -> list[Upload]:
-    """Return all trained uploads and those claimed under ``token``, oldest first.
-
-    Where ``only`` is given, those uploads and no others.
-    """
-    where: Where = {"$or": [{"status": UploadStatus.TRAINED}, {"claim.token": token}]}
-    if only is not None:
-        where = {"_id": {"$in": list(only)}}
-    return store.uploads.select(where, order=OLDEST_FIRST)
+def trained_uploads(store: Repositories) -> list[Upload]:
+    """Return all uploads that were trained on and not withdrawn, oldest first."""
+    return store.uploads.select({"status": UploadStatus.TRAINED}, order=OLDEST_FIRST)
 
 
 def read_rows(objects: ObjectStore, upload: Upload) -> pd.DataFrame:

@@ -48,6 +48,10 @@ class Panels:
         newest = self._store.panels.select(order=[("number", -1)], limit=1)
         return newest[0] if newest else None
 
+    def get(self, panel_id: str) -> StandingPanel:
+        """Return a panel by its id."""
+        return self._store.panels.get(panel_id)
+
     def rows_of(self, panel: StandingPanel) -> RowHashes:
         """Return the hashes of a panel's rows, proven by their checksum."""
         return load_hashes(self._objects, panel.rows)

@@ -44,13 +44,17 @@ from tripadvance_core.learning.evaluation import (
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
-from tripadvance_core.services.comparison import read_reserved, score, seconds_a_price
+from tripadvance_core.services.comparison import (
+    reserved_rows,
+    score,
+    seconds_a_price,
+)
 from tripadvance_core.services.experiments import require_all
 from tripadvance_core.services.history import (
     History,
     load_rows,
     read_history,
-    uploads_of_history,
+    trained_uploads,
 )
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.panels import (
@@ -68,7 +72,7 @@ from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database, Where
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.jobs import row_hashes_in, to_parquet
+from tripadvance_core.tabular.jobs import from_parquet, row_hashes_in, to_parquet
 from tripadvance_core.tabular.joining import ROW_HASH
 
 if TYPE_CHECKING:
@@ -173,11 +177,7 @@ class TrainingService:
             model_id = _model_id(history, parameters, run)
             contents = model.to_files() | card
             result["model_id"] = model_id
-            result["medians"] = store_file(
-                self._objects,
-                f"models/{model_id}/route-medians.json",
-                medians.model_dump_json().encode(),
-            ).model_dump(mode="json")
+            result |= self._judges(run, history, medians, model_id)
             files = [
                 store_file(self._objects, f"models/{model_id}/{name}", content)
                 for name, content in contents.items()
@@ -204,7 +204,7 @@ class TrainingService:
             if result is None:
                 return
             run = self._store.runs.get(run_id)
-            comparison = self._comparison(run, token)
+            comparison = self._comparison(run)
             version = self._registered(run, comparison)
             shadows = self._promoter.score_shadows(
                 run, comparison.rows, comparison.baseline
@@ -334,13 +334,17 @@ class TrainingService:
         )
 
     def _history(self, run: TrainingRun, token: str) -> History:
-        return read_history(
-            self._store,
-            self._objects,
-            token,
-            self._night_settings.of_run(run).history_rows,
-            only=None if run.experiment is None else run.upload_ids,
-        )
+        """Read all that was trained on and what a run has claimed.
+
+        An experiment learns from the files alone that it was ordered on.
+        """
+        own = self._uploads(run, token)
+        earlier = trained_uploads(self._store)
+        if run.experiment is not None:
+            earlier = [u for u in own if u.status is UploadStatus.TRAINED]
+            own = [u for u in own if u.status is not UploadStatus.TRAINED]
+        most_rows = self._night_settings.of_run(run).history_rows
+        return read_history(self._objects, earlier, own, most_rows)
 
     def _parameters(self, run: TrainingRun) -> TrainingParameters:
         settings, night = self._settings, self._night_settings.of_run(run)
@@ -353,31 +357,42 @@ class TrainingService:
             seed=settings.seed,
         )
 
-    def _comparison(self, run: TrainingRun, token: str) -> "_Comparison":
-        """Read the rows of both panels, and what the baseline says of them."""
-        own, earlier = self._new_and_earlier(run, token)
-        reserved = read_reserved(self._objects, earlier, own)
+    def _judges(
+        self, run: TrainingRun, history: History, medians: RouteMedians, model_id: str
+    ) -> dict[str, Any]:
+        """Store the rows of both panels, with what the baseline says of them.
+
+        Here, where the whole history is at hand, so that what comes after costs no more
+        as the history grows.
+        """
+        if run.experiment is not None:  # judged as a night is
+            new = history.uploads[history.earlier :]
+            earlier = trained_uploads(self._store)
+            history = read_history(self._objects, earlier, new, history.most_rows)
+        reserved = reserved_rows(history)
         panel_b = self._panels.standing(reserved.standing)
         in_b = (
             np.empty(0, np.uint64) if panel_b is None else self._panels.rows_of(panel_b)
         )
         rows = reserved.panels(in_b)
-        stored = StoredFile.model_validate(run.steps["train"]["medians"])
-        medians = RouteMedians.model_validate_json(load_file(self._objects, stored))
-        return _Comparison(rows, medians(rows), panel_b)
+        table = to_parquet(rows.assign(baseline=medians(rows)))
+        key = f"models/{model_id}/judged-on.parquet"
+        judged_on = store_file(self._objects, key, table)
+        return {
+            "judged_on": judged_on.model_dump(mode="json"),
+            "panel_b": panel_b.id if panel_b else None,
+        }
 
-    def _new_and_earlier(
-        self, run: TrainingRun, token: str
-    ) -> tuple[list[Upload], list[Upload]]:
-        """Return the files of panel A and B: an experiment is judged as a night is."""
-        if run.experiment is None:
-            uploads = uploads_of_history(self._store, token)
-            own = [u for u in uploads if u.id in run.upload_ids]
-            return own, [u for u in uploads if u.id not in run.upload_ids]
-        trained = {"status": UploadStatus.TRAINED}
-        chosen = uploads_of_history(self._store, token, run.upload_ids)
-        own = [u for u in chosen if u.status is not UploadStatus.TRAINED]
-        return own, self._store.uploads.select(trained, order=OLDEST_FIRST)
+    def _comparison(self, run: TrainingRun) -> "_Comparison":
+        """Read the rows of both panels, and what the baseline says of them."""
+        trained = run.steps["train"]
+        judged_on = StoredFile.model_validate(trained["judged_on"])
+        rows = from_parquet(load_file(self._objects, judged_on))
+        baseline = rows.pop("baseline").to_numpy(np.float64)
+        panel_b = trained["panel_b"]
+        return _Comparison(
+            rows, baseline, self._panels.get(panel_b) if panel_b else None
+        )
 
     def _registered(self, run: TrainingRun, comparison: "_Comparison") -> ModelVersion:
         """Score the challenger beside its rival and register it, once."""

@@ -333,10 +333,9 @@ class UploadService:
 
 def mark_withdrawn(store: Repositories, model: ModelVersion) -> None:
     """Note on a model which of its uploads are withdrawn by now."""
-    withdrawn = store.uploads.select(
-        {"_id": {"$in": list(model.upload_ids)}, "status": UploadStatus.WITHDRAWN}
-    )
-    marked = {*model.withdrawn_upload_ids, *(upload.id for upload in withdrawn)}
+    withdrawn = store.uploads.select({"status": UploadStatus.WITHDRAWN})
+    learned = {upload.id for upload in withdrawn}.intersection(model.upload_ids)
+    marked = learned.union(model.withdrawn_upload_ids)
     store.models.change({"_id": model.id}, {"withdrawn_upload_ids": sorted(marked)})
 
 
