@@ -67,10 +67,27 @@ def test_rows_come_in_batches_in_the_order_of_the_files(
     monkeypatch.setattr(joining, "BATCH_ROWS", 2)
     rows = stored(fares(5.0, 4.0, 3.0), fares(2.0, 1.0))
     batches = [batch["price"].tolist() for batch in rows.batches()]
-    assert batches == [[5, 4], [3], [2, 1]]
+    assert batches == [[5, 4], [3, 2], [1]]
     assert rows.sizes == (3, 2)
     assert len(rows) == 5
     assert rows.column("price").tolist() == [5, 4, 3, 2, 1]
+
+
+def test_many_small_files_of_one_shape_are_gone_through_at_once() -> None:
+    rows = stored(*(fares(float(price)) for price in range(1, 50)))
+    (batch,) = rows.batches()
+    assert batch["price"].tolist() == list(range(1, 50))
+    assert rows.sizes == (1,) * 49
+
+
+def test_files_keep_their_order_among_files_of_other_shapes() -> None:
+    files = [fares(1.0), fares(2.0, stops=1.0), fares(3.0), fares(3.0, 4.0)]
+    rows = stored(*files)
+    assert rows.column("price").tolist() == [1, 2, 3, 4]
+    assert rows.sizes == (1, 1, 1, 1)
+    chosen = rows.where(np.array([False, True, False, True]))
+    assert chosen.sizes == (0, 1, 0, 1)
+    assert chosen.frame()["price"].tolist() == [2, 4]
 
 
 def test_chosen_rows_can_be_chosen_from_again() -> None:

@@ -1,9 +1,12 @@
 """Cleaned rows of many files made one, each observation counted once, in batches.
 
-A history may be larger than memory. Its rows lie in a temporary folder, as the Parquet
-they were stored in, and are gone through as often as is needed, some at a time.
+A history may be larger than memory, and may be thousands of small files. Its rows lie
+in a temporary folder, files of one shape joined, and are gone through as often as is
+needed, some at a time.
 """
 
+import io
+import itertools
 import shutil
 import tempfile
 import weakref
@@ -46,10 +49,67 @@ class _Folder:
 
 @dataclass(frozen=True)
 class _Part:
-    """The rows of one file, and which of them count."""
+    """The rows of files of one shape that follow one another, and which rows count.
+
+    ``file_rows`` is how many rows each of the files has, counted or not.
+    """
 
     path: Path
+    file_rows: tuple[int, ...]
     kept: Mask
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many rows of each file count."""
+        ends = np.cumsum(self.file_rows)[:-1]
+        return [int(kept.sum()) for kept in np.split(self.kept, ends)]
+
+
+class _Shelf:
+    """Puts the rows of files down, one file after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
+        self.schemas: list[pa.Schema] = []
+        self.paths: list[Path] = []
+        self.file_rows: list[list[int]] = []
+        self.fingerprints: list[NDArray[np.uint64]] = []
+
+    def put(self, content: bytes) -> None:
+        """Add the rows of a Parquet file."""
+        with pq.ParquetFile(io.BytesIO(content)) as file:
+            schema = file.schema_arrow
+            if not self.schemas or not schema.equals(self.schemas[-1]):
+                self._begin(schema)
+            self.file_rows[-1].append(file.metadata.num_rows)
+            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                self._waiting.append(batch)
+                self._waiting_rows += batch.num_rows
+                if self._waiting_rows >= BATCH_ROWS:
+                    self._write()
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._writer is not None:
+            self._write()
+            self._writer.close()
+
+    def _begin(self, schema: pa.Schema) -> None:
+        self.close()
+        self.schemas.append(schema)
+        self.paths.append(self._folder / f"{len(self.paths)}.parquet")
+        self.file_rows.append([])
+        self._writer = pq.ParquetWriter(self.paths[-1], schema)
+
+    def _write(self) -> None:
+        if self._waiting_rows and self._writer is not None:
+            table = pa.Table.from_batches(self._waiting)
+            self.fingerprints.append(_fingerprints(table))
+            self._writer.write_table(table)
+        self._waiting, self._waiting_rows = [], 0
 
 
 @dataclass(frozen=True)
@@ -79,35 +139,29 @@ class FareRows:
         has them most, and stand where the first file has them.
         """
         folder = _Folder()
-        paths, schemas, keys = [], [], [np.empty(0, dtype=np.uint64)]
-        for number, content in enumerate(contents):
-            path = folder.path / f"{number}.parquet"
-            path.write_bytes(content)
-            paths.append(path)
-            schemas.append(pq.read_schema(path))
-            keys.append(_occurrences(path))
-        first = ~pd.Series(np.concatenate(keys)).duplicated().to_numpy()
-        ends = np.cumsum([key.size for key in keys])[:-1]
-        kept = np.split(first, ends)[1:]
+        shelf = _Shelf(folder.path)
+        for content in contents:
+            shelf.put(content)
+        shelf.close()
+        kept = np.split(_firsts(shelf), np.cumsum([sum(r) for r in shelf.file_rows]))
+        names = [schema.names for schema in shelf.schemas]
         return cls(
-            columns=tuple(dict.fromkeys(n for schema in schemas for n in schema.names)),
-            shared=frozenset.intersection(
-                *(frozenset(schema.names) for schema in schemas)
-            )
-            if schemas
+            columns=tuple(dict.fromkeys(itertools.chain(*names))),
+            shared=frozenset.intersection(*map(frozenset, names))
+            if names
             else frozenset(),
-            _parts=tuple(map(_Part, paths, kept)),
-            _mixed=_of_several_kinds(schemas),
+            _parts=tuple(map(_Part, shelf.paths, map(tuple, shelf.file_rows), kept)),
+            _mixed=_of_several_kinds(shelf.schemas),
             _folder=folder,
         )
 
     def __len__(self) -> int:
-        return sum(self.sizes)
+        return sum(int(part.kept.sum()) for part in self._parts)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """How many of the rows each file has."""
-        return tuple(int(part.kept.sum()) for part in self._parts)
+        return tuple(size for part in self._parts for size in part.sizes)
 
     def where(self, chosen: Mask) -> Self:
         """Return those of these n rows that are chosen, shape (n,)."""
@@ -116,7 +170,7 @@ class FareRows:
             kept = part.kept.copy()
             stop = start + int(kept.sum())
             kept[kept] = chosen[start:stop]
-            parts.append(_Part(part.path, kept))
+            parts.append(replace(part, kept=kept))
             start = stop
         return replace(self, _parts=tuple(parts))
 
@@ -124,8 +178,8 @@ class FareRows:
         """Go through the rows in frames of at most ``BATCH_ROWS``.
 
         Text is categories, moments count seconds. A column that is text in one file
-        and something else in another is text; a frame lacks the columns that its file
-        lacks.
+        and something else in another is text; a frame lacks the columns that its files
+        lack.
         """
         for part in self._parts:
             start = 0
@@ -155,8 +209,8 @@ class FareRows:
         return frame.assign(**{name: _as_text(frame[name]) for name in mixed})
 
 
-def _read(path: Path, columns: Collection[str] | None = None) -> Iterator[Any]:
-    """Give the rows of a file in batches, text as dictionaries."""
+def _read(path: Path, columns: Collection[str] | None) -> Iterator[Any]:
+    """Give the rows of a part in batches, text as dictionaries."""
     schema = pq.read_schema(path)
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     known = None if columns is None else [n for n in schema.names if n in columns]
@@ -164,19 +218,28 @@ def _read(path: Path, columns: Collection[str] | None = None) -> Iterator[Any]:
         yield from file.iter_batches(batch_size=BATCH_ROWS, columns=known)
 
 
-def _occurrences(path: Path) -> NDArray[np.uint64]:
-    """Return 64 bits for each row and how many like it stand before it, shape (n,)."""
-    hashes = [np.empty(0, dtype=np.uint64), *map(_fingerprints, _read(path))]
-    fingerprints = np.concatenate(hashes)
+def _firsts(shelf: _Shelf) -> Mask:
+    """Tell of each row whether it is the first of its observation, shape (n,).
+
+    An observation is a row and how many like it stand before it in its file.
+    """
+    if not shelf.fingerprints:
+        return np.empty(0, dtype=np.bool_)
+    fingerprints = np.concatenate(shelf.fingerprints)
+    sizes = list(itertools.chain(*shelf.file_rows))
+    file = np.repeat(np.arange(len(sizes), dtype=np.uint64), sizes)
+    in_file = pd.Series(holdout.row_hashes([fingerprints, file]))
+    again = in_file.duplicated(keep=False).to_numpy()
     number = np.zeros_like(fingerprints)
-    again = pd.Series(fingerprints).duplicated(keep=False).to_numpy()
-    copies = pd.Series(fingerprints[again])
+    copies = in_file[again]
     number[again] = copies.groupby(copies).cumcount()
-    return holdout.row_hashes([fingerprints, number])
+    observations = pd.Series(holdout.row_hashes([fingerprints, number]))
+    first: Mask = ~observations.duplicated().to_numpy()
+    return first
 
 
-def _fingerprints(batch: pa.RecordBatch) -> NDArray[np.uint64]:
-    frame = _in_seconds(batch.to_pandas())
+def _fingerprints(table: pa.Table) -> NDArray[np.uint64]:
+    frame = _in_seconds(table.to_pandas(strings_to_categorical=True))
     columns = sorted(set(frame.columns) - {SHEET_ROW})
     hashes = pd.util.hash_pandas_object(frame[columns], index=False)
     return np.asarray(hashes, dtype=np.uint64)
