@@ -32,7 +32,7 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
     """
     os.umask(0o077)  # databases and logs are for their owner alone
     os.environ.update(child_environment(settings))  # our own Prefect client's too
-    with opened_services(settings) as services, _only_instance(settings):
+    with opened_services(settings) as services, only_instance(settings):
         _check_ports(settings)
         console.say("STARTING", data_dir=settings.data_dir)
         if demo:
@@ -119,7 +119,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _only_instance(settings: Settings) -> Iterator[None]:
+def only_instance(settings: Settings) -> Iterator[None]:
+    """Hold the data folder; ``Conflict`` (``DATA_DIR_IN_USE``) where ``up`` does."""
     try:
         with FileLock(settings.data_dir / "up.lock", timeout=0):
             yield

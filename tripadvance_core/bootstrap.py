@@ -1,7 +1,7 @@
 """The composition root: settings in, services out."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from tripadvance_core.domain.times import Clock, utc_now
@@ -9,6 +9,7 @@ from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.services.administration import Administration
 from tripadvance_core.services.audit import AuditLog
+from tripadvance_core.services.backup import Backups
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.experiments import Experiments
@@ -26,6 +27,7 @@ from tripadvance_core.services.past_fares import PastFareSamples
 from tripadvance_core.services.prediction import PredictionService
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.restore import Restore
 from tripadvance_core.services.runs import Runs
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.services.uploads import UploadService
@@ -44,6 +46,7 @@ class Services:
     clock: Clock
     installation: Installation
     invariants: Invariants
+    backups: Backups
     accounts: AccountService
     own_account: OwnAccount
     administration: Administration
@@ -96,6 +99,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         clock=clock,
         installation=installation,
         invariants=Invariants(database, objects, registry),
+        backups=Backups(database, objects, clock),
         accounts=AccountService(settings, database, clock),
         own_account=OwnAccount(database, clock),
         administration=Administration(database, clock),
@@ -130,6 +134,29 @@ def opened_services(settings: Settings, clock: Clock = utc_now) -> Iterator[Serv
         yield services
     finally:
         services.database.close()
+
+
+@contextmanager
+def opened_restore(settings: Settings, clock: Clock = utc_now) -> Iterator[Restore]:
+    """Connect what brings a backup back, where no services can be built yet.
+
+    Raises
+    ------
+    Unavailable
+        See ``build_services``.
+    """
+    _make_private(settings)
+    database = open_database(settings)
+    objects = open_objects(settings)
+    registry = Registry(database, objects, clock, settings.secret)
+    with closing(database):
+        yield Restore(
+            database,
+            objects,
+            Installation(settings, database, objects),
+            registry,
+            Invariants(database, objects, registry),
+        )
 
 
 def open_database(settings: Settings) -> Database:

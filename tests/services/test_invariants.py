@@ -6,25 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.services.test_rebuild import crown_the_last, order
+from tests.services.test_rebuild import order
 from tripadvance_core.bootstrap import build_services
-from tripadvance_core.domain.entities import ColumnMapping, Experiment
+from tripadvance_core.domain.entities import Experiment
 from tripadvance_core.messages import LANGUAGES
 from tripadvance_core.services.invariants import Violation
 
 
 @pytest.fixture
-def trained(open_house: Callable[..., Any]) -> Any:
-    """A house with two nights behind it, MASTER, a waiting file and a refused one."""
-    house = open_house(min_partition_bytes=1, secret="a secret")
-    house.upload(rows=300)
-    house.run()
-    house.upload(rows=300)
-    house.run()
-    crown_the_last(house)
-    house.upload(rows=50)
-    house.services.uploads.ingest(b"nothing", "n.csv", ColumnMapping(), owner="ana")
-    return house
+def trained(lived_in_house: Any) -> Any:
+    """Two nights, MASTER, a waiting file and a refused one."""
+    return lived_in_house
 
 
 def broken(house: Any) -> list[Violation]:

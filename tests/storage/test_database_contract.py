@@ -393,6 +393,12 @@ def test_walk_goes_on_while_documents_come_and_go(database: Database) -> None:
     assert ids(list(walked)) == ["d", "e", "f"]
 
 
+def test_collections_are_those_that_were_written_to(database: Database) -> None:
+    fill(database, {"_id": "1"}, collection="things")
+    fill(database, {"_id": "1"}, collection="others")
+    assert database.collections() == ["others", "things"]
+
+
 # Changes
 
 

@@ -4,7 +4,6 @@ Whoever runs it, the Prefect flow or the command, runs this: only how a step is
 carried out differs, as a Prefect task or as a plain call.
 """
 
-import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -27,11 +26,10 @@ from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.leases import Lease, acquire, kept_alive, release
+from tripadvance_core.storage.leases import Lease, kept_alive, release, wait_for
 
 STOP_BEFORE_CLOSING = timedelta(seconds=30)
 """Time to put the uploads back before the window's end."""
-_LOOK_AGAIN_SECONDS = 1.0
 
 
 class NightState(StrEnum):
@@ -139,7 +137,8 @@ class Night:
         admission = self.admission(order)
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
-        lease = self._acquire(order.holder)
+        seconds = self._settings.lease_seconds
+        lease = wait_for(self._database, LEASE, order.holder, self._clock, seconds)
         if lease is None:
             self._turn_away(order)
             return NightResult(NightState.ALREADY_TRAINING)
@@ -207,16 +206,6 @@ class Night:
         rebuild_waits = order.rebuild is not None and run.rebuild is None
         waits = bool(choice.uploads) or self._claims.unfinished() is not None
         return (rebuild_waits or waits) and self.admission(order).admitted
-
-    def _acquire(self, holder: str) -> Lease | None:
-        """Take the training lease; a dead holder's ends while we wait once around."""
-        seconds = self._settings.lease_seconds
-        give_up_at = time.monotonic() + seconds + _LOOK_AGAIN_SECONDS
-        while True:
-            lease = acquire(self._database, LEASE, holder, self._clock(), seconds)
-            if lease is not None or time.monotonic() >= give_up_at:
-                return lease
-            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _code_of(error: Exception) -> str:

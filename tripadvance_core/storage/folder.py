@@ -51,7 +51,7 @@ class FolderStore:
         with self._translated():
             if path.is_file():
                 path.unlink(missing_ok=True)
-                _sync(path.parent)
+                sync(path.parent)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         check_prefix(prefix)
@@ -112,7 +112,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -124,13 +124,14 @@ def _replace(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

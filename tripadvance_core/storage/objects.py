@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from tripadvance_core.domain.entities import StoredFile
 from tripadvance_core.errors import Corrupted, NotFound
@@ -54,6 +54,19 @@ def load_file(objects: ObjectStore, file: StoredFile) -> bytes:
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise Corrupted("CHECKSUM_MISMATCH", key=file.key)
     return content
+
+
+def files_named_in(value: Any) -> Iterator[StoredFile]:
+    """Give every stored file that a document names, however deep."""
+    match value:
+        case {"key": str(), "sha256": str(), "size_bytes": int()} if len(value) == 3:
+            yield StoredFile.model_validate(value)
+        case dict():
+            for inner in value.values():
+                yield from files_named_in(inner)
+        case list():
+            for inner in value:
+                yield from files_named_in(inner)
 
 
 def load_if_sound(objects: ObjectStore, file: StoredFile | None) -> bytes | None:
