@@ -29,6 +29,7 @@ from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.restore import Restore
 from tripadvance_core.services.runs import Runs
+from tripadvance_core.services.sweeper import Sweeper
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.services.uploads import UploadService
 from tripadvance_core.settings import Settings
@@ -115,7 +116,14 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         cards=Cards(registry, objects),
         metrics=ModelMetrics(registry, objects, promoter),
         night=Night(
-            settings, night_settings, database, claims, training, registry, clock
+            settings,
+            night_settings,
+            database,
+            claims,
+            training,
+            registry,
+            Sweeper(database, objects, clock),
+            clock,
         ),
         night_settings=night_settings,
         experiments=Experiments(night_settings, database, clock),

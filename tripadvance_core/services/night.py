@@ -4,6 +4,7 @@ Whoever runs it, the Prefect flow or the command, runs this: only how a step is
 carried out differs, as a Prefect task or as a plain call.
 """
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,10 +24,13 @@ from tripadvance_core.errors import TripAdvanceError, WindowClosed
 from tripadvance_core.services.claims import LEASE, Claims, PartitionRequest
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.sweeper import Sweeper
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.leases import Lease, kept_alive, release, wait_for
+
+_LOG = logging.getLogger(__name__)
 
 STOP_BEFORE_CLOSING = timedelta(seconds=30)
 """Time to put the uploads back before the window's end."""
@@ -104,6 +108,7 @@ class Night:
         claims: Claims,
         training: TrainingService,
         registry: Registry,
+        sweeper: Sweeper,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -112,6 +117,7 @@ class Night:
         self._claims = claims
         self._training = training
         self._registry = registry
+        self._sweeper = sweeper
         self._clock = clock
 
     def admission(self, order: NightOrder) -> Admission:
@@ -154,6 +160,8 @@ class Night:
         admission = self.admission(order)  # again: waiting for the lease took time
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
+        if order.experiment is None:
+            self._sweep()
         run = self._begun(lease.token, order)
         if run is None and order.experiment is not None:
             return NightResult(NightState.STOPPED_BY_HAND)
@@ -175,6 +183,13 @@ class Night:
             self._claims.note_failure(run, lease.token, _code_of(error))
             raise
         return self.result_of(run.id, order)
+
+    def _sweep(self) -> None:
+        """Clear what was left over; a night does not fail for that."""
+        try:
+            self._sweeper.sweep()
+        except TripAdvanceError as error:
+            _LOG.warning("nothing was swept: %s", error)
 
     def _begun(self, token: str, order: NightOrder) -> TrainingRun | None:
         if order.experiment is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
 from tripadvance_core.domain.entities import StoredFile
@@ -29,6 +30,21 @@ class ObjectStore(Protocol):
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Go through the keys that start with ``prefix``, in order."""
+
+    def keys_before(self, moment: datetime) -> Iterator[str]:
+        """Go through the keys of objects last written before a moment, in order."""
+
+    def delete_before(self, key: str, moment: datetime) -> bool:
+        """Remove an object if it was last written before a moment; tell whether.
+
+        One that is put again at the same time stays.
+        """
+
+    def discard_unfinished(self, moment: datetime) -> list[str]:
+        """Remove what is left of puts that began before a moment and never ended.
+
+        Return names of it, for the log.
+        """
 
     def ensure(self) -> None:
         """Create the folder or bucket if it is not there, and check it can be used."""
