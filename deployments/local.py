@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from deployments.children import Child, Supervisor
 from deployments.console import Console
 from deployments.demo import feed_sample, run_night
+from deployments.privacy import keep_files_private
 from flows.names import DEPLOYMENT, FLOW
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.errors import Conflict, Unavailable
@@ -30,7 +31,7 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
     Conflict
         ``DATA_DIR_IN_USE`` for a second instance on one data folder.
     """
-    os.umask(0o077)  # databases and logs are for their owner alone
+    keep_files_private()
     os.environ.update(child_environment(settings))  # our own Prefect client's too
     with opened_services(settings) as services, only_instance(settings):
         _check_ports(settings)
@@ -122,7 +123,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
 def only_instance(settings: Settings) -> Iterator[None]:
     """Hold the data folder; ``Conflict`` (``DATA_DIR_IN_USE``) where ``up`` does."""
     try:
-        with FileLock(settings.data_dir / "up.lock", timeout=0):
+        with FileLock(settings.data_dir / "up.lock", timeout=0, mode=0o600):
             yield
     except Timeout as taken:
         raise Conflict("DATA_DIR_IN_USE", path=settings.data_dir) from taken

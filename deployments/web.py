@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 
+from deployments.privacy import keep_files_private
 from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.errors import TripAdvanceError
@@ -18,6 +19,7 @@ GRACE_SECONDS = 2
 
 def main() -> None:
     """Serve until stopped; exit 1 with a sentence if it cannot start."""
+    keep_files_private()
     try:
         _serve(load_settings())
     except TripAdvanceError as error:

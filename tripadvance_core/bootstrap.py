@@ -1,5 +1,6 @@
 """The composition root: settings in, services out."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -195,9 +196,12 @@ def open_objects(settings: Settings) -> ObjectStore:
 
 
 def _make_private(settings: Settings) -> None:
-    """Make the data folder, for its owner alone."""
+    """Make the data folder, and close it to all but its owner."""
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = settings.data_dir.stat()
+        if found.st_uid == os.getuid() and found.st_mode & 0o077:
+            settings.data_dir.chmod(0o700)
         probe = settings.data_dir / ".writable"
         probe.touch()
         probe.unlink(missing_ok=True)  # another process may have been first

@@ -53,6 +53,7 @@ class Installation:
             text=True,
             check=False,
             timeout=300,
+            umask=0,
         )
 
     def documents(self, *arguments: str) -> list[Any]:
@@ -68,6 +69,7 @@ class Installation:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
+                umask=0,
             )
 
     @property

@@ -60,12 +60,16 @@ def test_fresh_start_prints_a_one_time_link(running: Any) -> None:
 
 
 def test_data_folder_is_for_its_owner_alone(running: Any) -> None:
-    loose = [
-        path
-        for path in running.data_dir.rglob("*")
-        if path.is_file() and path.stat().st_mode & 0o077 and path.name != "up.out"
-    ]
-    assert loose == []
+    """After a night, a backup and a page, all of them started with the umask 0."""
+    backup = running.data_dir / "backup.zip"
+    assert running.command("backup", str(backup)).returncode == 0
+    assert answers(running.web_url)
+    made_by_the_test = {running.data_dir / "up.out"}
+    everything = {running.data_dir, *running.data_dir.rglob("*")} - made_by_the_test
+    names = {path.relative_to(running.data_dir).parts[:1] for path in everything}
+    assert {("prefect",), ("logs",), ("objects",), ("gradio",)} <= names
+    assert [path for path in everything if path.stat().st_mode & 0o077] == []
+    backup.unlink()
 
 
 def test_everything_listens_on_this_machine_alone(running: Any) -> None:
