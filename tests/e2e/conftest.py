@@ -19,6 +19,7 @@ from tests.browsing import browser, open_context
 __all__ = ["browser", "open_context"]  # fixtures of every browser test
 
 READY_SECONDS = 240
+PREFECT_AUTH = "operator:a password of Prefect"
 
 
 def free_port() -> int:
@@ -129,7 +130,8 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation that is up, started by the demo, for all tests that only look."""
-    one = new_installation(tmp_path_factory.mktemp("running") / "data")
+    folder = tmp_path_factory.mktemp("running") / "data"
+    one = new_installation(folder, prefect_auth=PREFECT_AUTH)
     one.start("--demo")
     one.wait_for_output("TripAdvance is up")
     yield one

@@ -13,6 +13,9 @@ import httpx
 import psutil
 import pytest
 
+from flows.names import DEPLOYMENT, FLOW
+from tests.e2e.conftest import PREFECT_AUTH
+
 pytestmark = pytest.mark.servers
 
 
@@ -70,6 +73,23 @@ def test_data_folder_is_for_its_owner_alone(running: Any) -> None:
     assert {("prefect",), ("logs",), ("objects",), ("gradio",)} <= names
     assert [path for path in everything if path.stat().st_mode & 0o077] == []
     backup.unlink()
+
+
+def test_prefect_asks_who_it_is_and_nobody_tells_the_password(running: Any) -> None:
+    asked = f"{running.prefect_url}/api/deployments/name/{FLOW}/{DEPLOYMENT}"
+    user, _, password = PREFECT_AUTH.partition(":")
+    statuses = [
+        httpx.get(asked, auth=auth).status_code
+        for auth in (None, (user, "guessed"), (user, password))
+    ]
+    assert statuses == [401, 401, 200]
+    kept = running.data_dir.rglob("*")
+    told = [
+        file
+        for file in kept
+        if file.is_file() and PREFECT_AUTH.encode() in file.read_bytes()
+    ]
+    assert told == []
 
 
 def test_everything_listens_on_this_machine_alone(running: Any) -> None:
@@ -172,6 +192,7 @@ def prefect_environment(installation: Any) -> dict[str, str]:
     return {
         "PREFECT_API_URL": f"{installation.prefect_url}/api",
         "PREFECT_HOME": str(installation.data_dir / "prefect"),
+        "PREFECT_API_AUTH_STRING": PREFECT_AUTH,
     }
 
 
