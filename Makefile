@@ -13,7 +13,7 @@ NEEDED := "TripAdvance needs Python 3.11, 3.12 or 3.13 with its venv module" \
 	"(Debian: apt install python3-venv). Name yours: make PYTHON=/path/to/python3.11"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion screenshots lock
+.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion screenshots audit sbom lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +55,12 @@ bench-promotion: install ## Tell how often the promotion rule is wrong, beside o
 
 screenshots: $(VENV)/installed-dev ## Take a picture of every page of the web app
 	$(BIN)/python docs/screenshots.py
+
+audit: $(VENV)/installed-dev ## Ask whether a vulnerability of a locked package is known
+	$(BIN)/python .ci/audit.py
+
+sbom: $(VENV)/installed-dev ## Write the list of all packages (CycloneDX) to build/sbom.cdx.json
+	$(BIN)/python .ci/sbom.py build/sbom.cdx.json
 
 lock: $(BIN)/uv ## Compile the locks from pyproject.toml (newer: UPGRADE=--upgrade)
 	$(LOCK) --group install --output-file requirements-install.lock

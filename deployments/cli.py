@@ -296,6 +296,30 @@ def predict(
 
 
 @main.command()
+@click.argument("target", type=click.Path(path_type=Path), metavar="FILE|FOLDER")
+@common_options
+def backup(target: Path, data_dir: Path | None, as_json: bool) -> None:
+    """Write everything that must not be lost to FILE, or to a new file in FOLDER."""
+    from deployments.backup import write_backup
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        whole = write_backup(services, console, target)
+    sys.exit(0 if whole else 1)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@common_options
+def restore(file: Path, data_dir: Path | None, as_json: bool) -> None:
+    """Bring the backup FILE back, into an installation that holds nothing."""
+    from deployments.backup import restore_backup
+
+    with _explained(data_dir, as_json=as_json) as console:
+        sound = restore_backup(load_settings(data_dir), console, file)
+    sys.exit(0 if sound else 1)
+
+
+@main.command()
 @common_options
 def setup(data_dir: Path | None, as_json: bool) -> None:
     """Create indexes, bucket and folders; may be run any number of times."""

@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 
 from deployments.console import Console, explain
 from tripadvance_core.bootstrap import Services, opened_services
-from tripadvance_core.errors import TripAdvanceError, Unavailable
+from tripadvance_core.errors import Corrupted, TripAdvanceError, Unavailable
 from tripadvance_core.settings import Settings
 
 Finding = dict[str, object]
@@ -50,14 +50,18 @@ def _check_master(services: Services) -> None:
         services.registry.load(master)
 
 
-def _check_uploads(services: Services) -> None:
-    services.uploads.verify_all()
+def _check_invariants(services: Services) -> None:
+    broken = services.invariants.violations()
+    if broken:
+        language = services.settings.language
+        sentences = (violation.sentence(language) for violation in broken)
+        raise Corrupted("INVARIANTS_BROKEN", problems="\n  ".join(sentences))
 
 
 _SERVICE_CHECKS: dict[str, Callable[[Services], None]] = {
     "CHECK_STORAGE": _check_storage,
     "CHECK_MASTER": _check_master,
-    "CHECK_UPLOADS": _check_uploads,
+    "CHECK_INVARIANTS": _check_invariants,
 }
 
 

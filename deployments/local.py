@@ -5,19 +5,23 @@ import os
 import socket
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from filelock import FileLock, Timeout
 
+from deployments import prefect_environment
 from deployments.children import Child, Supervisor
 from deployments.console import Console
 from deployments.demo import feed_sample, run_night
+from deployments.privacy import keep_files_private
 from flows.names import DEPLOYMENT, FLOW
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.errors import Conflict, Unavailable
-from tripadvance_core.settings import PREFECT_HOST, Settings
+from tripadvance_core.settings import Settings
+
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
@@ -30,9 +34,9 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
     Conflict
         ``DATA_DIR_IN_USE`` for a second instance on one data folder.
     """
-    os.umask(0o077)  # databases and logs are for their owner alone
+    keep_files_private()
     os.environ.update(child_environment(settings))  # our own Prefect client's too
-    with opened_services(settings) as services, _only_instance(settings):
+    with opened_services(settings) as services, only_instance(settings):
         _check_ports(settings)
         console.say("STARTING", data_dir=settings.data_dir)
         if demo:
@@ -70,7 +74,7 @@ def _start(services: Services, supervisor: Supervisor) -> None:
         "server",
         "start",
         "--host",
-        PREFECT_HOST,
+        settings.prefect_host,
         "--port",
         str(settings.prefect_port),
         ready=lambda: _answers(f"{settings.prefect_url}/api/health"),
@@ -99,29 +103,16 @@ def child_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of every child: ours, its Prefect kept to itself."""
     return os.environ | {
         "TRIPADVANCE_DATA_DIR": str(settings.data_dir.absolute()),
-        "PREFECT_HOME": str(settings.data_dir.absolute() / "prefect"),
-        "PREFECT_API_URL": f"{settings.prefect_url}/api",
-        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": settings.prefect_url,
-        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
-        # Nothing leaves the machine.
-        "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # A slot's lease survives a restart of the server.
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
-            "prefect.server.concurrency.lease_storage.filesystem"
-        ),
-        # Soon enough for the next partition, yet longer than the runner's prefetch.
-        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "15",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        **prefect_environment.for_clients(settings),
+        **prefect_environment.for_server(settings),
     }
 
 
 @contextmanager
-def _only_instance(settings: Settings) -> Iterator[None]:
+def only_instance(settings: Settings) -> Iterator[None]:
+    """Hold the data folder; ``Conflict`` (``DATA_DIR_IN_USE``) where ``up`` does."""
     try:
-        with FileLock(settings.data_dir / "up.lock", timeout=0):
+        with FileLock(settings.data_dir / "up.lock", timeout=0, mode=0o600):
             yield
     except Timeout as taken:
         raise Conflict("DATA_DIR_IN_USE", path=settings.data_dir) from taken
@@ -130,9 +121,10 @@ def _only_instance(settings: Settings) -> Iterator[None]:
 def _check_ports(settings: Settings) -> None:
     for host, port, variable in (
         (settings.host, settings.web_port, "TRIPADVANCE_WEB_PORT"),
-        (PREFECT_HOST, settings.prefect_port, "TRIPADVANCE_PREFECT_PORT"),
+        (settings.prefect_host, settings.prefect_port, "TRIPADVANCE_PREFECT_PORT"),
     ):
-        with socket.socket() as probe:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
@@ -167,15 +159,19 @@ def _serves_the_night(settings: Settings, since: datetime) -> bool:
 
     The deployment's status will not do: it stays READY for a while after a runner died.
     """
-    answer = _get(f"{settings.prefect_url}/api/deployments/name/{FLOW}/{DEPLOYMENT}")
+    answer = _get(
+        f"{settings.prefect_url}/api/deployments/name/{FLOW}/{DEPLOYMENT}",
+        prefect_environment.authorization(settings),
+    )
     asked_at = json.loads(answer)["last_polled"] if answer else None
     return asked_at is not None and datetime.fromisoformat(asked_at) >= since
 
 
-def _get(url: str) -> bytes | None:
+def _get(url: str, headers: Mapping[str, str] = _NO_HEADERS) -> bytes | None:
     """Return what our own server answers, None while it does not."""
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
             body: bytes = answer.read()
             return body
     except OSError:  # an HTTP error is one too

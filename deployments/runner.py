@@ -5,6 +5,7 @@ For the one machine that runs everything: no other runner may serve beside it.
 
 from prefect import serve
 
+from deployments.privacy import keep_files_private
 from flows.control import reap
 from flows.deployment import nightly_deployment
 from flows.zombies import crash_silent_runs
@@ -16,6 +17,7 @@ POLL_SECONDS = 2
 
 def main() -> None:
     """Mend what a dead runner left, then serve until stopped; one run at a time."""
+    keep_files_private()
     reap()
     crash_silent_runs()
     with opened_services(load_settings()) as services:

@@ -6,6 +6,8 @@ import sys
 
 import uvicorn
 
+from deployments.prefect_environment import for_clients
+from deployments.privacy import keep_files_private
 from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.errors import TripAdvanceError
@@ -18,6 +20,7 @@ GRACE_SECONDS = 2
 
 def main() -> None:
     """Serve until stopped; exit 1 with a sentence if it cannot start."""
+    keep_files_private()
     try:
         _serve(load_settings())
     except TripAdvanceError as error:
@@ -58,11 +61,7 @@ def _prepare_gradio(settings: Settings) -> None:
 
 def _prepare_prefect(settings: Settings) -> None:
     """Say where Prefect is, unless whoever starts us has, as ``up`` does."""
-    for name, value in {
-        "PREFECT_API_URL": f"{settings.prefect_url}/api",
-        "PREFECT_HOME": str(settings.data_dir.absolute() / "prefect"),
-        "DO_NOT_TRACK": "1",
-    }.items():
+    for name, value in for_clients(settings).items():
         os.environ.setdefault(name, value)
 
 

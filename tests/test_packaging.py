@@ -1,7 +1,9 @@
 """What is installed is what was meant: locks, declared packages, and the command."""
 
 import ast
+import json
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -170,3 +172,38 @@ def test_readme_tells_of_every_command(readme: str) -> None:
     text = (PROJECT / readme).read_text(encoding="utf-8")
     told = re.findall(r"^\| `tripadvance ([a-z]+)[^|]*\| \S", text, re.MULTILINE)
     assert sorted(told) == sorted(main.commands)
+
+
+def test_known_vulnerability_fails_the_audit_and_silence_is_told() -> None:
+    judge = runpy.run_path(str(PROJECT / ".ci" / "audit.py"))["judge"]
+    sound = {"name": "a", "version": "1", "vulns": []}
+    vulnerable = {
+        "name": "b",
+        "version": "2",
+        "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}],
+    }
+    unknown = {"name": "c", "skip_reason": "c is not on PyPI"}
+    assert judge([sound]) == (["1 of 1 packages were audited."], False)
+    lines, known = judge([sound, vulnerable, unknown])
+    assert known
+    assert lines[0] == "b 2: PYSEC-1, mended in 3"
+    assert lines[1] == "2 of 3 packages were audited."
+    assert "NOT AUDITED: 1 packages" in lines[2]
+    assert not judge([sound, unknown])[1]
+
+
+def test_sbom_has_every_locked_package_with_hashes_and_no_address(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "sbom.json"
+    script = str(PROJECT / ".ci" / "sbom.py")
+    subprocess.run([sys.executable, script, str(target)], cwd=PROJECT, check=True)
+    bill = json.loads(target.read_text(encoding="utf-8"))
+    listed: dict[str, set[str]] = {}
+    for component in bill["components"]:
+        assert component["hashes"]
+        listed.setdefault(component["name"], set()).add(component["version"])
+    assert listed == locked("requirements.lock")
+    schema = bill.pop("$schema")
+    assert "cyclonedx" in schema
+    assert "://" not in json.dumps(bill)

@@ -64,6 +64,11 @@ def test_file_is_read_from_the_data_folder_that_the_environment_names(
         ("base_currency", "dollars"),
         ("language", "fr"),
         ("web_port", "0"),
+        ("prefect_host", "0.0.0.0"),  # noqa: S104
+        ("prefect_host", "::"),
+        ("prefect_auth", "no colon"),
+        ("prefect_auth", "user:"),
+        ("prefect_auth", ":password"),
     ],
 )
 def test_wrong_value_names_the_variable(

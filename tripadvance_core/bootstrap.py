@@ -1,7 +1,8 @@
 """The composition root: settings in, services out."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from tripadvance_core.domain.times import Clock, utc_now
@@ -9,11 +10,13 @@ from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.services.administration import Administration
 from tripadvance_core.services.audit import AuditLog
+from tripadvance_core.services.backup import Backups
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.experiments import Experiments
 from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
+from tripadvance_core.services.invariants import Invariants
 from tripadvance_core.services.mail import Mailer
 from tripadvance_core.services.metrics import ModelMetrics
 from tripadvance_core.services.night import Night
@@ -26,7 +29,9 @@ from tripadvance_core.services.prediction import PredictionService
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.rebuilds import Rebuilds
 from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.restore import Restore
 from tripadvance_core.services.runs import Runs
+from tripadvance_core.services.sweeper import Sweeper
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.services.uploads import UploadService
 from tripadvance_core.settings import Settings
@@ -43,6 +48,8 @@ class Services:
     objects: ObjectStore
     clock: Clock
     installation: Installation
+    invariants: Invariants
+    backups: Backups
     accounts: AccountService
     own_account: OwnAccount
     administration: Administration
@@ -95,6 +102,8 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         objects=objects,
         clock=clock,
         installation=installation,
+        invariants=Invariants(database, objects, registry),
+        backups=Backups(database, objects, clock),
         accounts=AccountService(settings, database, clock),
         own_account=OwnAccount(database, clock),
         administration=Administration(database, clock),
@@ -110,7 +119,14 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         cards=Cards(registry, objects),
         metrics=ModelMetrics(registry, objects, promoter),
         night=Night(
-            settings, night_settings, database, claims, training, registry, clock
+            settings,
+            night_settings,
+            database,
+            claims,
+            training,
+            registry,
+            Sweeper(database, objects, clock),
+            clock,
         ),
         night_settings=night_settings,
         experiments=Experiments(night_settings, database, clock),
@@ -130,6 +146,29 @@ def opened_services(settings: Settings, clock: Clock = utc_now) -> Iterator[Serv
         yield services
     finally:
         services.database.close()
+
+
+@contextmanager
+def opened_restore(settings: Settings, clock: Clock = utc_now) -> Iterator[Restore]:
+    """Connect what brings a backup back, where no services can be built yet.
+
+    Raises
+    ------
+    Unavailable
+        See ``build_services``.
+    """
+    _make_private(settings)
+    database = open_database(settings)
+    objects = open_objects(settings)
+    registry = Registry(database, objects, clock, settings.secret)
+    with closing(database):
+        yield Restore(
+            database,
+            objects,
+            Installation(settings, database, objects),
+            registry,
+            Invariants(database, objects, registry),
+        )
 
 
 def open_database(settings: Settings) -> Database:
@@ -160,9 +199,12 @@ def open_objects(settings: Settings) -> ObjectStore:
 
 
 def _make_private(settings: Settings) -> None:
-    """Make the data folder, for its owner alone."""
+    """Make the data folder, and close it to all but its owner."""
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = settings.data_dir.stat()
+        if found.st_uid == os.getuid() and found.st_mode & 0o077:
+            settings.data_dir.chmod(0o700)
         probe = settings.data_dir / ".writable"
         probe.touch()
         probe.unlink(missing_ok=True)  # another process may have been first

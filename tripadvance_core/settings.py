@@ -4,6 +4,7 @@ A value comes from, first wins: an environment variable ``TRIPADVANCE_<NAME>``,
 the file ``tripadvance.toml`` in the data folder, the default below.
 """
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -35,8 +36,6 @@ from tripadvance_core.errors import SettingRefused
 from tripadvance_core.messages import Language
 
 SETTINGS_FILE = "tripadvance.toml"
-PREFECT_HOST = "127.0.0.1"
-"""Prefect knows no users, so its server answers this machine alone."""
 
 
 def default_data_dir() -> Path:
@@ -74,6 +73,28 @@ def _time_of_day(value: object) -> object:
     return f"{value:0>5}" if isinstance(value, str) else value
 
 
+def _one_address(host: str) -> str:
+    """Refuse names for all addresses: nobody can be sent there."""
+    if not host or (_is_address(host) and ipaddress.ip_address(host).is_unspecified):
+        raise ValueError("name one address, not all of them")
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _user_and_password(auth: SecretStr) -> SecretStr:
+    user, _, password = auth.get_secret_value().partition(":")
+    if not user or not password:
+        raise ValueError("not of the form user:password")
+    return auth
+
+
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?")
 
 Device = Literal["cpu", "cuda"]
@@ -88,6 +109,8 @@ HistoryRows = Annotated[int, Field(ge=1_000, le=10**12)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Cron = Annotated[str, AfterValidator(_cron_expression)]
+OneAddress = Annotated[str, AfterValidator(_one_address)]
+UserAndPassword = Annotated[SecretStr, AfterValidator(_user_and_password)]
 TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
 
 
@@ -164,6 +187,8 @@ class Settings(BaseSettings):
     # The servers
     host: str = "127.0.0.1"
     web_port: int = Field(default=7860, ge=1, le=65_535)
+    prefect_host: OneAddress = "127.0.0.1"
+    prefect_auth: UserAndPassword | None = None
     prefect_port: int = Field(default=4200, ge=1, le=65_535)
 
     @property
@@ -189,7 +214,18 @@ class Settings(BaseSettings):
     @property
     def prefect_url(self) -> str:
         """Where the Prefect UI answers."""
-        return f"http://{PREFECT_HOST}:{self.prefect_port}"
+        host = (
+            f"[{self.prefect_host}]" if ":" in self.prefect_host else self.prefect_host
+        )
+        return f"http://{host}:{self.prefect_port}"
+
+    @property
+    def prefect_stays_here(self) -> bool:
+        """Whether the Prefect server can be reached from this machine alone."""
+        host = self.prefect_host
+        if not _is_address(host):
+            return host == "localhost"
+        return ipaddress.ip_address(host).is_loopback
 
     @classmethod
     def settings_customise_sources(

@@ -19,6 +19,7 @@ from tests.ports import free_port
 __all__ = ["browser", "open_context"]  # fixtures of every browser test
 
 READY_SECONDS = 240
+PREFECT_AUTH = "operator:a password of Prefect"
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 120, every: float = 0.2) -> Any:
@@ -47,6 +48,7 @@ class Installation:
             text=True,
             check=False,
             timeout=300,
+            umask=0,
         )
 
     def documents(self, *arguments: str) -> list[Any]:
@@ -62,6 +64,7 @@ class Installation:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
+                umask=0,
             )
 
     @property
@@ -121,7 +124,8 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation that is up, started by the demo, for all tests that only look."""
-    one = new_installation(tmp_path_factory.mktemp("running") / "data")
+    folder = tmp_path_factory.mktemp("running") / "data"
+    one = new_installation(folder, prefect_auth=PREFECT_AUTH)
     one.start("--demo")
     one.wait_for_output("TripAdvance is up")
     yield one

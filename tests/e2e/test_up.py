@@ -13,6 +13,9 @@ import httpx
 import psutil
 import pytest
 
+from flows.names import DEPLOYMENT, FLOW
+from tests.e2e.conftest import PREFECT_AUTH
+
 pytestmark = pytest.mark.servers
 
 
@@ -60,12 +63,33 @@ def test_fresh_start_prints_a_one_time_link(running: Any) -> None:
 
 
 def test_data_folder_is_for_its_owner_alone(running: Any) -> None:
-    loose = [
-        path
-        for path in running.data_dir.rglob("*")
-        if path.is_file() and path.stat().st_mode & 0o077 and path.name != "up.out"
+    """After a night, a backup and a page, all of them started with the umask 0."""
+    backup = running.data_dir / "backup.zip"
+    assert running.command("backup", str(backup)).returncode == 0
+    assert answers(running.web_url)
+    made_by_the_test = {running.data_dir / "up.out"}
+    everything = {running.data_dir, *running.data_dir.rglob("*")} - made_by_the_test
+    names = {path.relative_to(running.data_dir).parts[:1] for path in everything}
+    assert {("prefect",), ("logs",), ("objects",), ("gradio",)} <= names
+    assert [path for path in everything if path.stat().st_mode & 0o077] == []
+    backup.unlink()
+
+
+def test_prefect_asks_who_it_is_and_nobody_tells_the_password(running: Any) -> None:
+    asked = f"{running.prefect_url}/api/deployments/name/{FLOW}/{DEPLOYMENT}"
+    user, _, password = PREFECT_AUTH.partition(":")
+    statuses = [
+        httpx.get(asked, auth=auth).status_code
+        for auth in (None, (user, "guessed"), (user, password))
     ]
-    assert loose == []
+    assert statuses == [401, 401, 200]
+    kept = running.data_dir.rglob("*")
+    told = [
+        file
+        for file in kept
+        if file.is_file() and PREFECT_AUTH.encode() in file.read_bytes()
+    ]
+    assert told == []
 
 
 def test_everything_listens_on_this_machine_alone(running: Any) -> None:
@@ -168,6 +192,7 @@ def prefect_environment(installation: Any) -> dict[str, str]:
     return {
         "PREFECT_API_URL": f"{installation.prefect_url}/api",
         "PREFECT_HOME": str(installation.data_dir / "prefect"),
+        "PREFECT_API_AUTH_STRING": PREFECT_AUTH,
     }
 
 

@@ -1,5 +1,6 @@
 """Real services on an own data folder, with a clock that the tests set."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tripadvance_core.bootstrap import Services, build_services
+from tripadvance_core.bootstrap import Services, build_services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, Upload
 from tripadvance_core.domain.users import Role, User
 from tripadvance_core.services import passwords
@@ -19,6 +20,9 @@ from tripadvance_core.settings import load_settings
 
 ADDRESS = "203.0.113.7"
 PASSWORD = "uma frase bem longa"
+
+SMALL: dict[str, Any] = {"boosting_rounds": 20, "max_leaves": 16, "threads": 1}
+LIVED_IN = SMALL | {"min_partition_bytes": 1, "secret": "a secret"}
 
 # Midnight in São Paulo.
 MIDNIGHT = datetime(2026, 11, 24, 3, tzinfo=UTC)
@@ -111,9 +115,8 @@ def open_house(
     opened: list[House] = []
 
     def open_with(**settings: Any) -> House:
-        small = {"boosting_rounds": 20, "max_leaves": 16, "threads": 1}
         services = build_services(
-            load_settings(tmp_path / "data", **(small | settings)), clock
+            load_settings(tmp_path / "data", **(SMALL | settings)), clock
         )
         opened.append(House(services, clock, make_fares))
         return opened[-1]
@@ -121,6 +124,49 @@ def open_house(
     yield open_with
     for house in opened:
         house.services.database.close()
+
+
+@pytest.fixture(scope="session")
+def lived_in(
+    tmp_path_factory: pytest.TempPathFactory, make_fares: Callable[..., bytes]
+) -> tuple[Path, datetime, int]:
+    """Return a used data folder, the time there, and how many files were made.
+
+    With people, two nights, MASTER, a waiting file and a refused one.
+    """
+    folder = tmp_path_factory.mktemp("lived-in") / "data"
+    clock = FakeClock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "BCRYPT_ROUNDS", 4)
+        with opened_services(load_settings(folder, **LIVED_IN), clock) as services:
+            house = House(services, clock, make_fares)
+            services.accounts.open_session(house.person("bia@exemplo.com"))
+            for rows in (300, 100):
+                house.upload(rows=rows)
+                house.run()
+            newest = services.registry.versions()[0]
+            if not newest.MASTER:
+                services.registry.promote(newest.id, reason="for a test", by="ana")
+            house.upload(rows=50)
+            house.services.uploads.ingest(
+                b"nothing", "n.csv", ColumnMapping(), owner="ana"
+            )
+            return folder, clock.now, house._files
+
+
+@pytest.fixture
+def lived_in_house(
+    tmp_path: Path,
+    lived_in: tuple[Path, datetime, int],
+    open_house: Callable[..., House],
+    clock: FakeClock,
+) -> House:
+    """A house that goes on with a copy of what ``lived_in`` has made."""
+    folder, clock.now, files = lived_in
+    shutil.copytree(folder, tmp_path / "data")
+    house = open_house(**LIVED_IN)
+    house._files = files
+    return house
 
 
 @pytest.fixture

@@ -271,3 +271,21 @@ def test_holder_whose_run_was_taken_over_commits_nothing(
         house.run()
     assert services.registry.versions() == []
     assert statuses(house) == [UploadStatus.CLAIMED]
+
+
+def test_file_handed_in_again_after_training_gets_a_run_and_a_number_of_its_own(
+    house: Any,
+) -> None:
+    services = house.services
+    upload = house.upload()
+    first = house.run().model
+    services.uploads.withdraw(upload.id, by="ana", reason="wrong mapping")
+    house.upload(rows=600)
+    house.run()
+    _, content = services.uploads.original(upload.id)
+    house.clock.now += timedelta(minutes=1)
+    services.uploads.ingest(content, "again.csv", upload.mapping, owner="ana")
+    third = house.run().model
+    assert [v.number for v in services.registry.versions()] == [3, 2, 1]
+    assert third.run_id != first.run_id
+    assert services.training.run(first.run_id).steps["train"]["model_id"] == first.id

@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from tripadvance_core.domain.entities import ColumnMapping, UploadStatus
-from tripadvance_core.errors import AlreadyExists, Conflict, Corrupted, NotFound
+from tripadvance_core.errors import AlreadyExists, Conflict, NotFound
 from tripadvance_core.services.claims import PartitionRequest
 from tripadvance_core.services.history import read_rows
 from tripadvance_core.services.uploads import HELD_FOR_REVIEW, Verdict
@@ -69,15 +69,6 @@ def test_refused_file_may_be_handed_in_again_with_a_mapping(house: Any) -> None:
     assert first.status is UploadStatus.REJECTED
     assert second.status is UploadStatus.PENDING
     assert len(uploads.all()) == 1
-
-
-def test_stored_file_that_changed_is_found(house: Any) -> None:
-    services = house.services
-    upload, _ = services.uploads.ingest(GOOD, "a.csv", PLAIN, owner="ana")
-    services.uploads.verify_all()
-    services.objects.put(upload.raw.key, GOOD + b" ")
-    with pytest.raises(Corrupted):
-        services.uploads.verify_all()
 
 
 def test_rows_are_stored_once_and_read_back_as_they_were_found(house: Any) -> None:

@@ -1,6 +1,7 @@
 import errno
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_new_folders_are_synced_into_their_parents(
     assert {folder.stat().st_ino for folder in folders} <= synced
 
 
-def test_what_killed_writers_left_is_no_object_and_goes_after_a_day(
+def test_what_killed_writers_left_is_no_object_and_can_be_discarded(
     store: FolderStore, root: Path
 ) -> None:
     store.put("old", b"1")
@@ -96,8 +97,37 @@ def test_what_killed_writers_left_is_no_object_and_goes_after_a_day(
     for file in (abandoned, root / "old"):
         os.utime(file, (0, 0))
     assert list(store.keys()) == ["old"]
-    store.ensure()
+    assert store.discard_unfinished(datetime(2000, 1, 1, tzinfo=UTC)) == [".abandoned"]
     assert files(root) == [".in-use", "old"]
+
+
+def test_object_that_is_put_while_it_is_removed_stays(
+    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The put comes after the first look, and once more after the second."""
+    store.put("a", b"old")
+    os.utime(root / "a", (0, 0))
+    rename = Path.rename
+    contents = [b"new", b"newer"]
+
+    def put_and_rename(path: Path, target: Path) -> Path:
+        store.put("a", contents.pop(0))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", put_and_rename)
+    assert not store.delete_before("a", datetime(2000, 1, 1, tzinfo=UTC))
+    assert store.get("a") == b"new"
+    os.utime(root / "a", (0, 0))
+    hardlink_to = Path.hardlink_to
+
+    def put_and_link(path: Path, target: Path) -> None:
+        store.put("a", b"newest")
+        hardlink_to(path, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", put_and_link)
+    assert not store.delete_before("a", datetime(2000, 1, 1, tzinfo=UTC))
+    assert store.get("a") == b"newest"
+    assert files(root) == ["a"]
 
 
 def test_store_in_place_of_a_file_is_unavailable(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,22 @@ def test_keys_come_in_order_by_their_start(store: ObjectStore) -> None:
     assert list(store.keys("b/1")) == ["b/1", "b/10"]
     assert list(store.keys("b")) == ["b-1", "b.x/1", "b/1", "b/10", "b/2", "b0"]
     assert list(store.keys("nothing/here")) == []
+
+
+def test_object_is_removed_only_if_it_was_written_before(store: ObjectStore) -> None:
+    store.put("b/1", b"")
+    store.put("a", b"")
+    now = datetime.now(UTC)
+    earlier, later = now - timedelta(hours=1), now + timedelta(hours=1)
+    assert list(store.keys_before(earlier)) == []
+    assert list(store.keys_before(later)) == ["a", "b/1"]
+    assert not store.delete_before("a", earlier)
+    assert store.exists("a")
+    assert store.delete_before("a", later)
+    assert not store.exists("a")
+    assert not store.delete_before("a", later)
+    assert store.discard_unfinished(later) == []
+    assert list(store.keys()) == ["b/1"]
 
 
 def test_store_may_be_ensured_again_and_keeps_its_objects(store: ObjectStore) -> None:

@@ -1,6 +1,7 @@
 import secrets
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
@@ -125,3 +126,19 @@ def test_missing_credentials_are_named(
     monkeypatch.setitem(s3._CONNECTION, "user_agent_extra", "nobody")
     with pytest.raises(Unavailable, match="NoCredentialsError"):
         S3Store(bucket, "trips", s3_url).ensure()
+
+
+def test_uploads_in_parts_that_were_cut_off_are_aborted(
+    client: "S3Client", bucket: str, s3_url: str
+) -> None:
+    store = S3Store(bucket, "trips", s3_url)
+    store.ensure()
+    for key in ("trips/a", "other/b"):
+        client.create_multipart_upload(Bucket=bucket, Key=key)
+    # To moto all began in 2010.
+    assert store.discard_unfinished(datetime(2000, 1, 1, tzinfo=UTC)) == []
+    left = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
+    assert len(left) == 2
+    assert store.discard_unfinished(datetime.now(UTC)) == ["a"]
+    (left_one,) = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
+    assert left_one["Key"] == "other/b"

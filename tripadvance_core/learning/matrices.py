@@ -3,7 +3,6 @@
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from tripadvance_core.domain.metrics import Floats
+from tripadvance_core.scratch import ScratchFolder
 from tripadvance_core.tabular.features import (
     WEIGHT,
     FeatureEncoder,
@@ -166,14 +166,14 @@ def training_matrix(
     if len(fares) < EXTERNAL_MEMORY_ROWS:
         batches = FareBatches(fares, target, BATCH_ROWS)
         return xgb.QuantileDMatrix(batches, enable_categorical=True, nthread=threads)
-    folder = tempfile.TemporaryDirectory()
-    cache = str(Path(folder.name) / "fares")
+    folder = ScratchFolder()
+    cache = str(folder.path / "fares")
     batches = FareBatches(fares, target, EXTERNAL_PAGE_ROWS, cache)
     matrix = xgb.ExtMemQuantileDMatrix(
         batches, enable_categorical=True, nthread=threads
     )
     # The matrix takes its own files away; the folder must be there until then.
-    weakref.finalize(matrix, folder.cleanup)
+    weakref.finalize(matrix, folder.close)
     return matrix
 
 

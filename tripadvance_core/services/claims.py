@@ -176,6 +176,8 @@ class Claims:
                 raise Conflict("RUN_ENDED")
         run = self._store.runs.get(run_id)
         if run.status is RunStatus.OPEN and not self.is_alive(run):
+            # A take-over that was cut off left some claims under the former token.
+            self._claim_uploads(run.id, run.token)
             self.release(run.id, run.token)
         return self._store.runs.get(run_id)
 
@@ -202,11 +204,16 @@ class Claims:
 
         The same uploads may have been released or held before. Then their run starts
         afresh under its number, for they may have been handed in with another mapping.
+        Where it has made a model, that keeps its run: the new one is another.
         """
         in_force = self._night_settings.in_force()
+        number = self._next_number()
+        former = self._store.runs.find(run_id)
+        if former is not None and "train" in former.steps:
+            run_id, former = f"{run_id}-{number}", None
         run = TrainingRun(
             id=run_id,
-            number=self._next_number(),
+            number=former.number if former else number,
             upload_ids=tuple(upload.id for upload in uploads),
             size_bytes=sum(upload.size_bytes for upload in uploads),
             status=RunStatus.OPEN,
@@ -217,11 +224,10 @@ class Claims:
             settings=in_force.values,
             settings_version=in_force.number,
         )
-        former = self._store.runs.find(run.id)
         if former is None:
             self._store.runs.add(run)
         else:
-            afresh = run.model_copy(update={"number": former.number}).to_document()
+            afresh = run.to_document()
             self._store.runs.change({"_id": afresh.pop("_id")}, afresh)
         return self._claim_uploads(run.id, token)
 

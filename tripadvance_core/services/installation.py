@@ -1,5 +1,6 @@
 """What must exist before anything works, and whether it does."""
 
+from tripadvance_core.errors import Conflict
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore
@@ -24,6 +25,8 @@ _INDEXES = (
     ("audit_log", ("at",)),
     ("audit_log", ("user_id",)),
 )
+_MARKS = "installation"
+_RESTORING = "restoring"
 _UNIQUE_INDEXES = (("users", ("email",)),)
 
 
@@ -44,7 +47,28 @@ class Installation:
         ------
         Unavailable
             When the database or the object store cannot be used.
+        Conflict
+            ``RESTORE_UNFINISHED`` where a restore was cut off.
         """
+        if self.is_half_restored:
+            raise Conflict("RESTORE_UNFINISHED")
+        self.create_missing()
+
+    @property
+    def is_half_restored(self) -> bool:
+        """Whether a restore has begun and not ended."""
+        return self._database.get(_MARKS, _RESTORING) is not None
+
+    def begin_restore(self) -> None:
+        """Let nobody work here until ``end_restore``."""
+        self._database.put(_MARKS, {"_id": _RESTORING})
+
+    def end_restore(self) -> None:
+        """Let everybody work here again."""
+        self._database.delete(_MARKS, {"_id": _RESTORING})
+
+    def create_missing(self) -> None:
+        """Create indexes, bucket and folders, also for a restore; see ``setup``."""
         self._database.ping()
         for collection, fields in _INDEXES:
             self._database.ensure_index(collection, fields)

@@ -4,7 +4,7 @@ Whoever runs it, the Prefect flow or the command, runs this: only how a step is
 carried out differs, as a Prefect task or as a plain call.
 """
 
-import time
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,14 +24,16 @@ from tripadvance_core.errors import TripAdvanceError, WindowClosed
 from tripadvance_core.services.claims import LEASE, Claims, PartitionRequest
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import Registry
+from tripadvance_core.services.sweeper import Sweeper
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.leases import Lease, acquire, kept_alive, release
+from tripadvance_core.storage.leases import Lease, kept_alive, release, wait_for
+
+_LOG = logging.getLogger(__name__)
 
 STOP_BEFORE_CLOSING = timedelta(seconds=30)
 """Time to put the uploads back before the window's end."""
-_LOOK_AGAIN_SECONDS = 1.0
 
 
 class NightState(StrEnum):
@@ -107,6 +109,7 @@ class Night:
         claims: Claims,
         training: TrainingService,
         registry: Registry,
+        sweeper: Sweeper,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -115,6 +118,7 @@ class Night:
         self._claims = claims
         self._training = training
         self._registry = registry
+        self._sweeper = sweeper
         self._clock = clock
 
     def admission(self, order: NightOrder) -> Admission:
@@ -140,7 +144,8 @@ class Night:
         admission = self.admission(order)
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
-        lease = self._acquire(order.holder)
+        seconds = self._settings.lease_seconds
+        lease = wait_for(self._database, LEASE, order.holder, self._clock, seconds)
         if lease is None:
             self._turn_away(order)
             return NightResult(NightState.ALREADY_TRAINING)
@@ -156,6 +161,8 @@ class Night:
         admission = self.admission(order)  # again: waiting for the lease took time
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
+        if order.ordered is None:
+            self._sweep()
         run = self._begun(lease.token, order)
         if run is None and order.ordered is not None:
             return NightResult(NightState.STOPPED_BY_HAND)
@@ -177,6 +184,13 @@ class Night:
             self._claims.note_failure(run, lease.token, _code_of(error))
             raise
         return self.result_of(run.id, order)
+
+    def _sweep(self) -> None:
+        """Clear what was left over; a night does not fail for that."""
+        try:
+            self._sweeper.sweep()
+        except TripAdvanceError as error:
+            _LOG.warning("nothing was swept: %s", error)
 
     def _begun(self, token: str, order: NightOrder) -> TrainingRun | None:
         if order.ordered is not None:
@@ -208,16 +222,6 @@ class Night:
         rebuild_waits = order.rebuild is not None and run.rebuild is None
         waits = bool(choice.uploads) or self._claims.unfinished() is not None
         return (rebuild_waits or waits) and self.admission(order).admitted
-
-    def _acquire(self, holder: str) -> Lease | None:
-        """Take the training lease; a dead holder's ends while we wait once around."""
-        seconds = self._settings.lease_seconds
-        give_up_at = time.monotonic() + seconds + _LOOK_AGAIN_SECONDS
-        while True:
-            lease = acquire(self._database, LEASE, holder, self._clock(), seconds)
-            if lease is not None or time.monotonic() >= give_up_at:
-                return lease
-            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _code_of(error: Exception) -> str:

@@ -249,21 +249,6 @@ class UploadService:
         """Return every upload, oldest first."""
         return self._store.uploads.select(order=OLDEST_FIRST)
 
-    def verify_all(self) -> None:
-        """Prove that every file ever taken in, and its rows, are there, byte for byte.
-
-        Raises
-        ------
-        NotFound
-            ``OBJECT_NOT_FOUND`` for the first that is missing.
-        Corrupted
-            ``CHECKSUM_MISMATCH`` for the first that has changed.
-        """
-        for upload in self.all():
-            load_file(self._objects, upload.raw)
-            if upload.cleaned is not None:
-                load_file(self._objects, upload.cleaned)
-
     def _record(
         self,
         upload_id: str,

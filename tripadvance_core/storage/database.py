@@ -80,6 +80,9 @@ class Database(Protocol):
     ) -> None:
         """Create an index if it is not there."""
 
+    def collections(self) -> list[str]:
+        """Return the names of all collections in order; some may be empty."""
+
     def ping(self) -> None:
         """Return if the database answers, else raise ``Unavailable``."""
 

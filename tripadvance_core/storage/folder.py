@@ -1,10 +1,11 @@
 """The object store of one machine: one file an object, in a private folder."""
 
 import os
+import secrets
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from tripadvance_core.errors import NotFound, Unavailable
@@ -12,7 +13,6 @@ from tripadvance_core.storage.keys import check_key, check_prefix
 
 # No key has a part that starts with a dot, so these names are never objects.
 _TEMPORARY_PREFIX = "."
-_ABANDONED_AFTER_SECONDS = 24 * 3600
 _NO_SUCH_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
@@ -51,23 +51,57 @@ class FolderStore:
         with self._translated():
             if path.is_file():
                 path.unlink(missing_ok=True)
-                _sync(path.parent)
+                sync(path.parent)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         check_prefix(prefix)
         folder = self._root / prefix.rpartition("/")[0]
         with self._translated():
             keys = sorted(
-                file.relative_to(self._root).as_posix()
-                for file in _files(folder)
-                if not _is_temporary(file)
+                self._key(file) for file in _files(folder) if not _is_temporary(file)
             )
         yield from (key for key in keys if key.startswith(prefix))
+
+    def keys_before(self, moment: datetime) -> Iterator[str]:
+        with self._translated():
+            keys = sorted(
+                self._key(file)
+                for file in _files(self._root)
+                if not _is_temporary(file) and _is_before(file, moment)
+            )
+        yield from keys
+
+    def delete_before(self, key: str, moment: datetime) -> bool:
+        """Put the object aside, then look: what is there by then may be new."""
+        path = self._path(key)
+        with self._translated():
+            if not _is_before(path, moment):
+                return False
+            aside = path.with_name(_TEMPORARY_PREFIX + secrets.token_hex(8))
+            try:
+                path.rename(aside)
+            except _NO_SUCH_FILE:  # another was first
+                return False
+            old = _is_before(aside, moment)
+            if not old:
+                with suppress(FileExistsError):  # put once more
+                    path.hardlink_to(aside)
+            aside.unlink()
+            sync(path.parent)
+        return old
+
+    def discard_unfinished(self, moment: datetime) -> list[str]:
+        discarded = []
+        with self._translated():
+            for file in _files(self._root):
+                if _is_temporary(file) and _is_before(file, moment):
+                    file.unlink(missing_ok=True)
+                    discarded.append(self._key(file))
+        return discarded
 
     def ensure(self) -> None:
         with self._translated():
             _make_folder(self._root)
-            self._remove_abandoned()
             with tempfile.TemporaryFile(dir=self._root) as probe:
                 probe.write(b"can be written")
 
@@ -75,12 +109,8 @@ class FolderStore:
         check_key(key)
         return self._root / key
 
-    def _remove_abandoned(self) -> None:
-        """Remove what was left by writers that were killed before they could."""
-        for file in _files(self._root):
-            age = time.time() - file.stat().st_mtime
-            if _is_temporary(file) and age > _ABANDONED_AFTER_SECONDS:
-                file.unlink(missing_ok=True)
+    def _key(self, file: Path) -> str:
+        return file.relative_to(self._root).as_posix()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -94,6 +124,13 @@ class FolderStore:
 
 def _is_temporary(file: Path) -> bool:
     return file.name.startswith(_TEMPORARY_PREFIX)
+
+
+def _is_before(file: Path, moment: datetime) -> bool:
+    try:
+        return file.stat().st_mtime < moment.timestamp()
+    except _NO_SUCH_FILE:  # gone meanwhile
+        return False
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -112,7 +149,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -124,13 +161,14 @@ def _replace(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tripadvance_core.storage.database import Database
 _COLLECTION = "leases"
 _RENEWALS_A_LEASE = 4
 _JOIN_SECONDS = 10
+_LOOK_AGAIN_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,18 @@ def acquire(
         except AlreadyExists:
             return None
     return Lease(name, token, seconds)
+
+
+def wait_for(
+    database: Database, name: str, holder: str, clock: Clock, seconds: float
+) -> Lease | None:
+    """Take a lease, waiting once around; a dead holder's ends in that time."""
+    give_up_at = time.monotonic() + seconds + _LOOK_AGAIN_SECONDS
+    while True:
+        lease = acquire(database, name, holder, clock(), seconds)
+        if lease is not None or time.monotonic() >= give_up_at:
+            return lease
+        time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def renew(database: Database, lease: Lease, now: datetime) -> bool:

@@ -143,6 +143,11 @@ class MongoDatabase:
         with self._collection(collection) as documents:
             documents.create_index(list(fields), unique=unique)
 
+    def collections(self) -> list[str]:
+        with self._translated():
+            names = self._database.list_collection_names()
+        return sorted(name for name in names if not name.startswith("system."))
+
     def ping(self) -> None:
         with self._translated():
             self._client.admin.command("ping")

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from tripadvance_core.domain.entities import StoredFile
 from tripadvance_core.errors import Corrupted, NotFound
@@ -30,6 +31,21 @@ class ObjectStore(Protocol):
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Go through the keys that start with ``prefix``, in order."""
 
+    def keys_before(self, moment: datetime) -> Iterator[str]:
+        """Go through the keys of objects last written before a moment, in order."""
+
+    def delete_before(self, key: str, moment: datetime) -> bool:
+        """Remove an object if it was last written before a moment; tell whether.
+
+        One that is put again at the same time stays.
+        """
+
+    def discard_unfinished(self, moment: datetime) -> list[str]:
+        """Remove what is left of puts that began before a moment and never ended.
+
+        Return names of it, for the log.
+        """
+
     def ensure(self) -> None:
         """Create the folder or bucket if it is not there, and check it can be used."""
 
@@ -54,6 +70,19 @@ def load_file(objects: ObjectStore, file: StoredFile) -> bytes:
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise Corrupted("CHECKSUM_MISMATCH", key=file.key)
     return content
+
+
+def files_named_in(value: Any) -> Iterator[StoredFile]:
+    """Give every stored file that a document names, however deep."""
+    match value:
+        case {"key": str(), "sha256": str(), "size_bytes": int()} if len(value) == 3:
+            yield StoredFile.model_validate(value)
+        case dict():
+            for inner in value.values():
+                yield from files_named_in(inner)
+        case list():
+            for inner in value:
+                yield from files_named_in(inner)
 
 
 def load_if_sound(objects: ObjectStore, file: StoredFile | None) -> bytes | None:

@@ -5,6 +5,7 @@ Importing this module imports Prefect, which takes seconds.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -72,8 +73,8 @@ class S3Store:
                 raise
         return cast(bytes, content)
 
-    # The block can neither ask for one object, nor delete one, nor make a bucket:
-    # these three go through its client.
+    # The block can neither ask for one object, nor delete one, nor make a bucket, nor
+    # does it know of uploads in parts: these go through its client.
     def exists(self, key: str) -> bool:
         with self._translated():
             return _found(
@@ -86,16 +87,56 @@ class S3Store:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         check_prefix(prefix)
-        with self._translated():
-            found = self._block.list_objects(self._prefix + prefix, **_SYNCHRONOUS)
-        for entry in cast(list[dict[str, Any]], found):
+        for entry in self._listed(prefix):
             yield entry["Key"].removeprefix(self._prefix)
+
+    def keys_before(self, moment: datetime) -> Iterator[str]:
+        for entry in self._listed(""):
+            if entry["LastModified"] < moment:
+                yield entry["Key"].removeprefix(self._prefix)
+
+    def delete_before(self, key: str, moment: datetime) -> bool:
+        """Look, then remove: S3 does not do both in one step."""
+        with self._translated():
+            try:
+                found = self._client.head_object(
+                    Bucket=self._bucket, Key=self._name(key)
+                )
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return False
+                raise
+        old = found["LastModified"] < moment
+        if old:
+            self.delete(key)
+        return old
+
+    def discard_unfinished(self, moment: datetime) -> list[str]:
+        """Abort uploads in parts, which S3 keeps, and bills, until somebody does."""
+        discarded = []
+        with self._translated():
+            pages = self._client.get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+                for upload in page.get("Uploads", []):
+                    if upload["Initiated"] < moment:
+                        self._client.abort_multipart_upload(
+                            Bucket=self._bucket,
+                            Key=upload["Key"],
+                            UploadId=upload["UploadId"],
+                        )
+                        discarded.append(upload["Key"].removeprefix(self._prefix))
+        return discarded
 
     def ensure(self) -> None:
         with self._translated():
             self._make_bucket()
         self.put(_PROBE, b"can be written")
         self.delete(_PROBE)
+
+    def _listed(self, prefix: str) -> list[dict[str, Any]]:
+        with self._translated():
+            found = self._block.list_objects(self._prefix + prefix, **_SYNCHRONOUS)
+        return cast(list[dict[str, Any]], found)
 
     @property
     def _bucket(self) -> str:

@@ -122,6 +122,13 @@ class SqliteDatabase:
         with self._writing(collection) as connection:
             _create_index(connection, collection, fields, unique=unique)
 
+    def collections(self) -> list[str]:
+        with self._translated(), self._connection() as connection:
+            tables = connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            )
+            return [name for (name,) in tables]
+
     def ping(self) -> None:
         with self._translated(), self._connection() as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

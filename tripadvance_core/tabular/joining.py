@@ -7,9 +7,6 @@ needed, some at a time.
 
 import io
 import itertools
-import shutil
-import tempfile
-import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +20,7 @@ from numpy.typing import NDArray
 
 from tripadvance_core.domain import holdout
 from tripadvance_core.domain.holdout import is_reserved
+from tripadvance_core.scratch import ScratchFolder
 from tripadvance_core.tabular.identity import row_hashes
 
 ROW_HASH = "row_hash"
@@ -37,14 +35,6 @@ def with_identity(frame: pd.DataFrame) -> pd.DataFrame:
     """Add each row's identity and whether it is reserved for the holdout."""
     hashes = row_hashes(frame)
     return frame.assign(row_hash=hashes, reserved=is_reserved(hashes.to_numpy()))
-
-
-class _Folder:
-    """A temporary folder that is there for as long as anyone holds this."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="tripadvance-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -128,7 +118,7 @@ class FareRows:
     shared: frozenset[str]
     _parts: tuple[_Part, ...]
     _mixed: frozenset[str]
-    _folder: _Folder
+    _folder: ScratchFolder
 
     @classmethod
     def distinct(cls, contents: Iterable[bytes]) -> Self:
@@ -138,7 +128,7 @@ class FareRows:
         another file are the same observations: they count as often as in the file that
         has them most, and stand where the first file has them.
         """
-        folder = _Folder()
+        folder = ScratchFolder()
         shelf = _Shelf(folder.path)
         for content in contents:
             shelf.put(content)

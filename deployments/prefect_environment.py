@@ -1,0 +1,60 @@
+"""What Prefect is told by the environment: its server, and all that ask it."""
+
+import base64
+
+from tripadvance_core.errors import SettingRefused
+from tripadvance_core.settings import Settings
+
+
+def for_clients(settings: Settings) -> dict[str, str]:
+    """Return what leads a process of ours to Prefect's server, and lets it in."""
+    environment = {
+        "PREFECT_HOME": str(settings.data_dir.absolute() / "prefect"),
+        "PREFECT_API_URL": f"{settings.prefect_url}/api",
+        "DO_NOT_TRACK": "1",  # nothing leaves the machine
+    }
+    if settings.prefect_auth is not None:
+        environment["PREFECT_API_AUTH_STRING"] = (
+            settings.prefect_auth.get_secret_value()
+        )
+    return environment
+
+
+def for_server(settings: Settings) -> dict[str, str]:
+    """Return what the server is to do and to leave alone, beyond ``for_clients``.
+
+    Raises
+    ------
+    SettingRefused
+        ``PREFECT_AUTH_MISSING`` where others than this machine could reach it and
+        nobody would have to say who they are.
+    """
+    if settings.prefect_auth is None and not settings.prefect_stays_here:
+        raise SettingRefused("PREFECT_AUTH_MISSING", host=settings.prefect_host)
+    environment = {
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": settings.prefect_url,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # A slot's lease survives a restart of the server.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
+        # Soon enough for the next partition, yet longer than the runner's prefetch.
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "15",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    }
+    if settings.prefect_auth is not None:
+        environment["PREFECT_SERVER_API_AUTH_STRING"] = (
+            settings.prefect_auth.get_secret_value()
+        )
+    return environment
+
+
+def authorization(settings: Settings) -> dict[str, str]:
+    """Return the header that lets a request of ours in."""
+    if settings.prefect_auth is None:
+        return {}
+    token = base64.b64encode(settings.prefect_auth.get_secret_value().encode())
+    return {"Authorization": f"Basic {token.decode()}"}
