@@ -8,6 +8,7 @@ from tripadvance_core.domain.times import Clock, utc_now
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.services.administration import Administration
+from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.audit import AuditLog
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
@@ -47,6 +48,7 @@ class Services:
     administration: Administration
     audit: AuditLog
     mailer: Mailer
+    alerts: Alerts
     overview: OverviewService
     uploads: UploadService
     explorer: Explorer
@@ -76,16 +78,25 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     objects = open_objects(settings)
     installation = Installation(settings, database, objects)
     installation.setup()
-    registry = Registry(database, objects, clock, settings.secret)
+    alerts = Alerts(settings, database, clock)
+    registry = Registry(database, objects, alerts, clock, settings.secret)
     registry.repair()
     night_settings = NightSettingsService(settings, database, clock)
-    claims = Claims(settings, night_settings, database, clock)
+    claims = Claims(settings, night_settings, database, alerts, clock)
     panels = Panels(settings, database, objects, clock)
     promoter = Promoter(
         settings, night_settings, database, objects, registry, panels, clock
     )
     training = TrainingService(
-        settings, night_settings, database, objects, registry, panels, promoter, clock
+        settings,
+        night_settings,
+        database,
+        objects,
+        registry,
+        panels,
+        promoter,
+        alerts,
+        clock,
     )
     return Services(
         settings=settings,
@@ -98,8 +109,9 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         administration=Administration(database, clock),
         audit=AuditLog(database, clock),
         mailer=Mailer(settings),
+        alerts=alerts,
         overview=OverviewService(night_settings, claims, database, clock),
-        uploads=UploadService(settings, database, objects, clock),
+        uploads=UploadService(settings, database, objects, alerts, clock),
         explorer=Explorer(database, objects),
         claims=claims,
         training=training,

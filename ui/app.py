@@ -1,6 +1,7 @@
 """The web app: Gradio's pages in a FastAPI application, behind the gate."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
 from tripadvance_core.services.scheduler import Scheduler
 from ui.answers import refusal
 from ui.api import CallErrors, add_api
+from ui.chores import Chore, doing
 from ui.desk import Desk
 from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
@@ -85,6 +87,7 @@ _WITH_ROUTES = (
 )
 _AT_ONCE = 8
 _QUEUED = 1_000
+_TELL_EVERY = timedelta(seconds=30)
 
 
 def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
@@ -100,7 +103,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=sweeping(folder, owners),
+        lifespan=doing(sweeping(folder, owners), _telling(services)),
     )
     _answer_errors(app, services)
     _add_middleware(app, services, owners, pages)
@@ -130,6 +133,11 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     )
     remember_less(app, pages)
     return app
+
+
+def _telling(services: Services) -> Chore:
+    """Return the chore of delivering alerts, whoever has noted them."""
+    return Chore(services.alerts.deliver_due, _TELL_EVERY)
 
 
 def _is_mcp_asked(services: Services) -> bool:
