@@ -1,10 +1,8 @@
 """One machine, one command: Prefect server, runner and web app, supervised."""
 
-import json
 import os
 import socket
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,7 +12,7 @@ from filelock import FileLock, Timeout
 from deployments.children import Child, Supervisor
 from deployments.console import Console
 from deployments.demo import feed_sample, run_night
-from flows.names import DEPLOYMENT, FLOW
+from deployments.prefect_server import answers, nightly_of
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.errors import Conflict, Unavailable
 from tripadvance_core.settings import PREFECT_HOST, Settings
@@ -73,12 +71,12 @@ def _start(services: Services, supervisor: Supervisor) -> None:
         PREFECT_HOST,
         "--port",
         str(settings.prefect_port),
-        ready=lambda: _answers(f"{settings.prefect_url}/api/health"),
+        ready=lambda: answers(f"{settings.prefect_url}/api/health"),
     )
     web = child(
         "App",
         "deployments.web",
-        ready=lambda: _answers(f"{settings.web_url}/healthz"),
+        ready=lambda: answers(f"{settings.web_url}/healthz"),
     )
     since = services.clock()
     runner = child(
@@ -158,25 +156,11 @@ def _greet(services: Services, console: Console) -> None:
         console.line(f"{settings.web_url}/first-admin/#{token}")
 
 
-def _answers(url: str) -> bool:
-    return _get(url) is not None
-
-
 def _serves_the_night(settings: Settings, since: datetime) -> bool:
     """Tell whether a runner has asked for the deployment's work since then.
 
     The deployment's status will not do: it stays READY for a while after a runner died.
     """
-    answer = _get(f"{settings.prefect_url}/api/deployments/name/{FLOW}/{DEPLOYMENT}")
-    asked_at = json.loads(answer)["last_polled"] if answer else None
-    return asked_at is not None and datetime.fromisoformat(asked_at) >= since
-
-
-def _get(url: str) -> bytes | None:
-    """Return what our own server answers, None while it does not."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
-            body: bytes = answer.read()
-            return body
-    except OSError:  # an HTTP error is one too
-        return None
+    nightly = nightly_of(settings)
+    polled = nightly.last_polled if nightly else None
+    return polled is not None and polled >= since

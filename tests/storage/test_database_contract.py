@@ -546,3 +546,9 @@ def test_acknowledged_document_outlives_a_killed_process(
 
 def test_database_that_answers_pings(database: Database) -> None:
     database.ping()
+
+
+def test_version_names_the_database(database: Database) -> None:
+    name, _, version = database.version().partition(" ")
+    assert name in {"SQLite", "MongoDB"}
+    assert version[0].isdigit()

@@ -83,5 +83,8 @@ class Database(Protocol):
     def ping(self) -> None:
         """Return if the database answers, else raise ``Unavailable``."""
 
+    def version(self) -> str:
+        """Return the name and the version of the database, for people."""
+
     def close(self) -> None:
         """Let go of connections and files."""

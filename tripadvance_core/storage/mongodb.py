@@ -147,6 +147,10 @@ class MongoDatabase:
         with self._translated():
             self._client.admin.command("ping")
 
+    def version(self) -> str:
+        with self._translated():
+            return f"MongoDB {self._client.server_info()['version']}"
+
     def close(self) -> None:
         self._client.close()
 

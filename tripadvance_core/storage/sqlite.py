@@ -126,6 +126,9 @@ class SqliteDatabase:
         with self._translated(), self._connection() as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
+    def version(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
     def close(self) -> None:
         while not self._idle.empty():
             self._idle.get().close()
