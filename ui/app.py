@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
 from tripadvance_core.services.scheduler import Scheduler
+from ui import health
 from ui.answers import refusal
 from ui.api import CallErrors, add_api
 from ui.chores import Chore, doing
@@ -108,11 +109,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     _answer_errors(app, services)
     _add_middleware(app, services, owners, pages)
 
-    @app.get("/healthz")
-    async def health() -> dict[str, bool]:
-        return {"ok": True}
-
-    for page in _WITH_ROUTES:
+    for page in (health, *_WITH_ROUTES):
         app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(

@@ -42,6 +42,7 @@ _OPEN = {
     ("GET", FORGOT_PAGE),
     ("GET", RESET_PAGE),
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("POST", "/auth/login"),
     ("POST", "/auth/logout"),
     ("POST", "/auth/first-admin"),
