@@ -14,6 +14,7 @@ from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.experiments import Experiments
 from tripadvance_core.services.explore import Explorer
+from tripadvance_core.services.figures import FiguresService
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.mail import Mailer
 from tripadvance_core.services.metrics import ModelMetrics
@@ -50,6 +51,7 @@ class Services:
     mailer: Mailer
     alerts: Alerts
     overview: OverviewService
+    figures: FiguresService
     uploads: UploadService
     explorer: Explorer
     claims: Claims
@@ -111,6 +113,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         mailer=Mailer(settings),
         alerts=alerts,
         overview=OverviewService(night_settings, claims, database, clock),
+        figures=FiguresService(database, registry, alerts),
         uploads=UploadService(settings, database, objects, alerts, clock),
         explorer=Explorer(database, objects),
         claims=claims,

@@ -177,6 +177,7 @@ class Settings(BaseSettings):
     smtp_sender: str | None = None
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
     alert_urls: AlertUrls | None = None
+    metrics_token: SecretStr | None = Field(default=None, min_length=20)
     mcp: bool = False
 
     # The servers

@@ -58,6 +58,7 @@ from ui.places import (
     UPLOAD,
     Place,
 )
+from ui.prometheus import Counted, Prometheus
 from ui.security import Gate
 from ui.theme import theme
 
@@ -100,6 +101,7 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     folder = gradio_folder(services.settings)
     owners = Owners(folder)
     pages = _pages(services, scheduler)
+    prometheus = Prometheus(services.figures)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -107,8 +109,9 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
         lifespan=doing(sweeping(folder, owners), _telling(services)),
     )
     _answer_errors(app, services)
-    _add_middleware(app, services, owners, pages)
+    _add_middleware(app, services, owners, pages, prometheus)
 
+    app.include_router(prometheus.routes())
     for page in (health, *_WITH_ROUTES):
         app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
@@ -166,7 +169,11 @@ def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
 
 
 def _add_middleware(
-    app: FastAPI, services: Services, owners: Owners, pages: gr.Blocks
+    app: FastAPI,
+    services: Services,
+    owners: Owners,
+    pages: gr.Blocks,
+    prometheus: Prometheus,
 ) -> None:
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
@@ -184,6 +191,7 @@ def _add_middleware(
         timers=_timers(pages),
         calls=_calls(pages),
     )
+    app.add_middleware(Counted, prometheus=prometheus)
 
 
 def _timers(pages: gr.Blocks) -> frozenset[int]:

@@ -52,6 +52,9 @@ class Database(Protocol):
     def count(self, collection: str, where: Where | None = None) -> int:
         """Return how many documents match."""
 
+    def total(self, collection: str, field: str, where: Where | None = None) -> int:
+        """Return the sum of a field of whole numbers over the documents that match."""
+
     def update(self, collection: str, where: Where, changes: Mapping[str, Any]) -> int:
         """Set fields (dotted for nested ones) of all that match; return how many."""
 
