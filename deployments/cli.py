@@ -65,7 +65,10 @@ def _opened(
         _explained(data_dir, as_json=as_json) as console,
         opened_services(load_settings(data_dir)) as services,
     ):
-        yield services, console
+        try:
+            yield services, console
+        finally:
+            services.alerts.deliver_due()
 
 
 def _file_type(output: Path) -> Literal["xlsx", "csv"]:
@@ -338,6 +341,17 @@ def doctor(data_dir: Path | None, as_json: bool) -> None:
     with _explained(data_dir, as_json=as_json) as console:
         healthy = examine(load_settings(data_dir), console)
     sys.exit(0 if healthy else 1)
+
+
+@main.command("alert-test")
+@common_options
+def alert_test(data_dir: Path | None, as_json: bool) -> None:
+    """Send a test message to every address that alerts go to."""
+    from deployments.alerts import send_test
+
+    with _opened(data_dir, as_json=as_json) as (services, console):
+        all_delivered = send_test(services, console)
+    sys.exit(0 if all_delivered else 1)
 
 
 @main.command()

@@ -1,28 +1,35 @@
 """The command ``doctor``: whether everything is there and sound."""
 
-import importlib.metadata
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
+from typing import Any
 
-from packaging.requirements import Requirement
-
+from deployments.checks import (
+    MACHINE_CHECKS,
+    SERVER_CHECKS,
+    STORAGE_CHECKS,
+    State,
+    Told,
+)
 from deployments.console import Console, explain
-from tripadvance_core.bootstrap import Services, opened_services
-from tripadvance_core.errors import Corrupted, TripAdvanceError, Unavailable
+from deployments.prefect_server import server_of
+from tripadvance_core.bootstrap import opened_services
+from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.settings import Settings
 
 Finding = dict[str, object]
+_MARKS = {State.SOUND: "✓", State.UNKNOWN: "—", State.WRONG: "✗"}
 
 
 def examine(settings: Settings, console: Console) -> bool:
     """Make every check and print what it found; False if any failed."""
-    findings = [_try("CHECK_PACKAGES", _check_packages, console)]
+    findings = _try_all(MACHINE_CHECKS, console, settings)
     try:
         with opened_services(settings) as services:
-            findings += [
-                _try(code, partial(check, services), console)
-                for code, check in _SERVICE_CHECKS.items()
-            ]
+            findings += _try_all(STORAGE_CHECKS, console, services)
+            server = server_of(settings)
+            findings += _try_all(SERVER_CHECKS, console, services, server)
     except TripAdvanceError as error:
         findings.append(_finding("CHECK_STORAGE", error, console))
     healthy = all(finding["ok"] for finding in findings)
@@ -31,52 +38,40 @@ def examine(settings: Settings, console: Console) -> bool:
     return healthy
 
 
-def _check_packages() -> None:
-    """Newer releases of some packages break Prefect without a word."""
-    for line in importlib.metadata.requires("tripadvance") or []:
-        wanted = Requirement(line)
-        installed = importlib.metadata.version(wanted.name)
-        if not wanted.specifier.contains(installed):
-            raise Unavailable("PACKAGE_UNSUITED", wanted=wanted, installed=installed)
+def _try_all(
+    checks: dict[str, Callable[..., Told]], console: Console, *patient: Any
+) -> list[Finding]:
+    return [
+        _try(code, partial(check, *patient), console) for code, check in checks.items()
+    ]
 
 
-def _check_storage(services: Services) -> None:
-    services.installation.setup()
-
-
-def _check_master(services: Services) -> None:
-    master = services.registry.master()
-    if master is not None:
-        services.registry.load(master)
-
-
-def _check_invariants(services: Services) -> None:
-    broken = services.invariants.violations()
-    if broken:
-        language = services.settings.language
-        sentences = (violation.sentence(language) for violation in broken)
-        raise Corrupted("INVARIANTS_BROKEN", problems="\n  ".join(sentences))
-
-
-_SERVICE_CHECKS: dict[str, Callable[[Services], None]] = {
-    "CHECK_STORAGE": _check_storage,
-    "CHECK_MASTER": _check_master,
-    "CHECK_INVARIANTS": _check_invariants,
-}
-
-
-def _try(code: str, check: Callable[[], None], console: Console) -> Finding:
+def _try(code: str, check: Callable[[], Told], console: Console) -> Finding:
     try:
-        check()
+        return _finding(code, check(), console)
     except TripAdvanceError as error:
         return _finding(code, error, console)
-    return _finding(code, None, console)
 
 
-def _finding(code: str, error: TripAdvanceError | None, console: Console) -> Finding:
-    problem = explain(error, console) if error else None
-    mark = "✗" if error else "✓"
-    console.line(f"{mark} {console.sentence(code)}")
-    if problem:
-        console.line(f"  {problem}")
-    return {"check": code, "ok": error is None, "problem": problem}
+def _finding(code: str, found: Told | TripAdvanceError, console: Console) -> Finding:
+    if isinstance(found, TripAdvanceError):
+        state, said = State.WRONG, explain(found, console)
+    else:
+        state, said = found.state, _say(found, console)
+    wrong = state is State.WRONG
+    console.line(f"{_MARKS[state]} {console.sentence(code)}: {said}")
+    return {
+        "check": code,
+        "ok": not wrong,
+        "state": state,
+        "told": None if wrong else said,
+        "problem": said if wrong else None,
+    }
+
+
+def _say(told: Told, console: Console) -> str:
+    details = {
+        name: console.moment(value) if isinstance(value, datetime) else value
+        for name, value in told.details.items()
+    }
+    return console.sentence(told.code, **details)

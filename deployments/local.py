@@ -1,11 +1,9 @@
 """One machine, one command: Prefect server, runner and web app, supervised."""
 
-import json
 import os
 import socket
 import sys
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -15,13 +13,11 @@ from deployments import prefect_environment
 from deployments.children import Child, Supervisor
 from deployments.console import Console
 from deployments.demo import feed_sample, run_night
+from deployments.prefect_server import answers, nightly_of
 from deployments.privacy import keep_files_private
-from flows.names import DEPLOYMENT, FLOW
 from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.errors import Conflict, Unavailable
 from tripadvance_core.settings import Settings
-
-_NO_HEADERS: Mapping[str, str] = {}
 
 
 def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
@@ -77,12 +73,12 @@ def _start(services: Services, supervisor: Supervisor) -> None:
         settings.prefect_host,
         "--port",
         str(settings.prefect_port),
-        ready=lambda: _answers(f"{settings.prefect_url}/api/health"),
+        ready=lambda: answers(f"{settings.prefect_url}/api/health"),
     )
     web = child(
         "App",
         "deployments.web",
-        ready=lambda: _answers(f"{settings.web_url}/healthz"),
+        ready=lambda: answers(f"{settings.web_url}/healthz"),
     )
     since = services.clock()
     runner = child(
@@ -150,29 +146,11 @@ def _greet(services: Services, console: Console) -> None:
         console.line(f"{settings.web_url}/first-admin/#{token}")
 
 
-def _answers(url: str) -> bool:
-    return _get(url) is not None
-
-
 def _serves_the_night(settings: Settings, since: datetime) -> bool:
     """Tell whether a runner has asked for the deployment's work since then.
 
     The deployment's status will not do: it stays READY for a while after a runner died.
     """
-    answer = _get(
-        f"{settings.prefect_url}/api/deployments/name/{FLOW}/{DEPLOYMENT}",
-        prefect_environment.authorization(settings),
-    )
-    asked_at = json.loads(answer)["last_polled"] if answer else None
-    return asked_at is not None and datetime.fromisoformat(asked_at) >= since
-
-
-def _get(url: str, headers: Mapping[str, str] = _NO_HEADERS) -> bytes | None:
-    """Return what our own server answers, None while it does not."""
-    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
-            body: bytes = answer.read()
-            return body
-    except OSError:  # an HTTP error is one too
-        return None
+    nightly = nightly_of(settings)
+    polled = nightly.last_polled if nightly else None
+    return polled is not None and polled >= since

@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from prefect import State, flow, get_run_logger, runtime
+from prefect import Flow, State, flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed
 from pydantic import Field
 
@@ -27,7 +28,20 @@ def _run_name() -> str:
     return f"{day} · partition {parameters['partition_number']}"
 
 
-@flow(name=FLOW, flow_run_name=_run_name)
+def _deliver_alerts(
+    flow: Flow[..., Any],  # noqa: ARG001 - Prefect names them
+    flow_run: FlowRun,  # noqa: ARG001
+    state: State[Any],  # noqa: ARG001
+) -> None:
+    services().alerts.deliver_due()
+
+
+@flow(
+    name=FLOW,
+    flow_run_name=_run_name,
+    on_completion=[_deliver_alerts],
+    on_failure=[_deliver_alerts],
+)
 def nightly_training(
     ignore_window: bool = False,
     min_partition_bytes: Annotated[int | None, Field(ge=1)] = None,

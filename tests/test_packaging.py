@@ -170,7 +170,7 @@ def test_readme_tells_of_every_command(readme: str) -> None:
     from deployments.cli import main
 
     text = (PROJECT / readme).read_text(encoding="utf-8")
-    told = re.findall(r"^\| `tripadvance ([a-z]+)[^|]*\| \S", text, re.MULTILINE)
+    told = re.findall(r"^\| `tripadvance ([a-z-]+)[^|]*\| \S", text, re.MULTILINE)
     assert sorted(told) == sorted(main.commands)
 
 

@@ -9,12 +9,14 @@ from tripadvance_core.domain.times import Clock, utc_now
 from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.services.administration import Administration
+from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.audit import AuditLog
 from tripadvance_core.services.backup import Backups
 from tripadvance_core.services.card import Cards
 from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.experiments import Experiments
 from tripadvance_core.services.explore import Explorer
+from tripadvance_core.services.figures import FiguresService
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.invariants import Invariants
 from tripadvance_core.services.mail import Mailer
@@ -55,7 +57,9 @@ class Services:
     administration: Administration
     audit: AuditLog
     mailer: Mailer
+    alerts: Alerts
     overview: OverviewService
+    figures: FiguresService
     uploads: UploadService
     explorer: Explorer
     claims: Claims
@@ -85,16 +89,25 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     objects = open_objects(settings)
     installation = Installation(settings, database, objects)
     installation.setup()
-    registry = Registry(database, objects, clock, settings.secret)
+    alerts = Alerts(settings, database, clock)
+    registry = Registry(database, objects, alerts, clock, settings.secret)
     registry.repair()
     night_settings = NightSettingsService(settings, database, clock)
-    claims = Claims(settings, night_settings, database, clock)
+    claims = Claims(settings, night_settings, database, alerts, clock)
     panels = Panels(settings, database, objects, clock)
     promoter = Promoter(
         settings, night_settings, database, objects, registry, panels, clock
     )
     training = TrainingService(
-        settings, night_settings, database, objects, registry, panels, promoter, clock
+        settings,
+        night_settings,
+        database,
+        objects,
+        registry,
+        panels,
+        promoter,
+        alerts,
+        clock,
     )
     return Services(
         settings=settings,
@@ -109,8 +122,10 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         administration=Administration(database, clock),
         audit=AuditLog(database, clock),
         mailer=Mailer(settings),
+        alerts=alerts,
         overview=OverviewService(night_settings, claims, database, clock),
-        uploads=UploadService(settings, database, objects, clock),
+        figures=FiguresService(database, registry, alerts),
+        uploads=UploadService(settings, database, objects, alerts, clock),
         explorer=Explorer(database, objects),
         claims=claims,
         training=training,
@@ -160,7 +175,8 @@ def opened_restore(settings: Settings, clock: Clock = utc_now) -> Iterator[Resto
     _make_private(settings)
     database = open_database(settings)
     objects = open_objects(settings)
-    registry = Registry(database, objects, clock, settings.secret)
+    alerts = Alerts(settings, database, clock)
+    registry = Registry(database, objects, alerts, clock, settings.secret)
     with closing(database):
         yield Restore(
             database,

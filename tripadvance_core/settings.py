@@ -97,6 +97,22 @@ def _user_and_password(auth: SecretStr) -> SecretStr:
 
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?")
 
+
+def _urls(text: SecretStr) -> SecretStr:
+    for position, url in enumerate(_split_urls(text), start=1):
+        if not _URL.match(url):
+            raise ValueError(f"entry {position} is no address like json://host/path")
+    return text
+
+
+def _split_urls(text: SecretStr) -> list[str]:
+    """Split at what stands before an address; a comma may be part of one, too."""
+    return _BEFORE_URL.split(text.get_secret_value().strip(" ,"))
+
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S")
+_BEFORE_URL = re.compile(rf"[\s,]+(?={_URL.pattern})")
+
 Device = Literal["cpu", "cuda"]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 PromotionMetric = Literal["MAPE", "MAE", "RMSE"]
@@ -111,6 +127,7 @@ CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Cron = Annotated[str, AfterValidator(_cron_expression)]
 OneAddress = Annotated[str, AfterValidator(_one_address)]
 UserAndPassword = Annotated[SecretStr, AfterValidator(_user_and_password)]
+AlertUrls = Annotated[SecretStr, AfterValidator(_urls)]
 TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
 
 
@@ -182,6 +199,8 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_sender: str | None = None
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
+    alert_urls: AlertUrls | None = None
+    metrics_token: SecretStr | None = Field(default=None, min_length=20)
     mcp: bool = False
 
     # The servers
@@ -205,6 +224,13 @@ class Settings(BaseSettings):
     def address_for_people(self) -> str:
         """Where people reach the web app, as e-mails name it."""
         return self.public_url or self.web_url
+
+    @property
+    def alert_addresses(self) -> tuple[SecretStr, ...]:
+        """Where alerts go; an address may hold a password."""
+        if self.alert_urls is None:
+            return ()
+        return tuple(map(SecretStr, _split_urls(self.alert_urls)))
 
     @property
     def mail_sender(self) -> str:

@@ -1,6 +1,7 @@
 """The web app: Gradio's pages in a FastAPI application, behind the gate."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from fastapi.staticfiles import StaticFiles
 from tripadvance_core.bootstrap import Services
 from tripadvance_core.errors import Refused, TripAdvanceError, Unavailable
 from tripadvance_core.services.scheduler import Scheduler
+from ui import health
 from ui.answers import refusal
 from ui.api import CallErrors, add_api
+from ui.chores import Chore, doing
 from ui.desk import Desk
 from ui.document import OwnDocument
 from ui.files import Owners, gradio_folder, sweeping
@@ -55,6 +58,7 @@ from ui.places import (
     UPLOAD,
     Place,
 )
+from ui.prometheus import Counted, Prometheus
 from ui.security import Gate
 from ui.theme import theme
 
@@ -85,6 +89,7 @@ _WITH_ROUTES = (
 )
 _AT_ONCE = 8
 _QUEUED = 1_000
+_TELL_EVERY = timedelta(seconds=30)
 
 
 def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
@@ -96,20 +101,18 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     folder = gradio_folder(services.settings)
     owners = Owners(folder)
     pages = _pages(services, scheduler)
+    prometheus = Prometheus(services.figures)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=sweeping(folder, owners),
+        lifespan=doing(sweeping(folder, owners), _telling(services)),
     )
     _answer_errors(app, services)
-    _add_middleware(app, services, owners, pages)
+    _add_middleware(app, services, owners, pages, prometheus)
 
-    @app.get("/healthz")
-    async def health() -> dict[str, bool]:
-        return {"ok": True}
-
-    for page in _WITH_ROUTES:
+    app.include_router(prometheus.routes())
+    for page in (health, *_WITH_ROUTES):
         app.include_router(page.routes(services))
     app.mount(PUBLIC_FOLDER, StaticFiles(directory=_STATIC))
     gr.mount_gradio_app(
@@ -130,6 +133,11 @@ def create_app(services: Services, scheduler: Scheduler) -> FastAPI:
     )
     remember_less(app, pages)
     return app
+
+
+def _telling(services: Services) -> Chore:
+    """Return the chore of delivering alerts, whoever has noted them."""
+    return Chore(services.alerts.deliver_due, _TELL_EVERY)
 
 
 def _is_mcp_asked(services: Services) -> bool:
@@ -161,7 +169,11 @@ def _pages(services: Services, scheduler: Scheduler) -> gr.Blocks:
 
 
 def _add_middleware(
-    app: FastAPI, services: Services, owners: Owners, pages: gr.Blocks
+    app: FastAPI,
+    services: Services,
+    owners: Owners,
+    pages: gr.Blocks,
+    prometheus: Prometheus,
 ) -> None:
     """Put the middleware in its order: the one that is added last stands outermost."""
     # Gradio reflects every origin, with credentials, unless its parent forbids it.
@@ -179,6 +191,7 @@ def _add_middleware(
         timers=_timers(pages),
         calls=_calls(pages),
     )
+    app.add_middleware(Counted, prometheus=prometheus)
 
 
 def _timers(pages: gr.Blocks) -> frozenset[int]:

@@ -6,18 +6,16 @@ here: an upload belongs to whoever sent it, an output to the user in whose folde
 lies.
 """
 
-import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from tripadvance_core.domain.users import User
 from tripadvance_core.services.sessions import ABSOLUTE_LIMIT
 from tripadvance_core.settings import Settings
+from ui.chores import Chore
 
 SWEEP_EVERY = timedelta(minutes=15)
 UNFINISHED_LIMIT = timedelta(hours=1)
@@ -69,8 +67,10 @@ class Owners:
 
     def forget_missing(self) -> None:
         """Forget the owners of files that are no longer there."""
-        for path in [path for path in self._uploads if not path.exists()]:
-            del self._uploads[path]
+        # A list, for files are claimed meanwhile, on other threads.
+        for path in list(self._uploads):
+            if not path.exists():
+                del self._uploads[path]
 
 
 def sweep(folder: Path, now: float) -> None:
@@ -92,25 +92,14 @@ def sweep(folder: Path, now: float) -> None:
                 path.rmdir() if path.is_dir() else path.unlink()
 
 
-def sweeping(
-    folder: Path, owners: Owners
-) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """Return the lifespan of an application that sweeps the folder all along."""
+def sweeping(folder: Path, owners: Owners) -> Chore:
+    """Return the chore of sweeping the folder."""
 
-    @asynccontextmanager
-    async def lifespan(_app: Any) -> AsyncIterator[None]:
-        task = asyncio.create_task(_sweep_all_along(folder, owners))
-        yield
-        task.cancel()
-
-    return lifespan
-
-
-async def _sweep_all_along(folder: Path, owners: Owners) -> None:
-    while True:
-        await asyncio.to_thread(sweep, folder, time.time())
+    def sweep_now() -> None:
+        sweep(folder, time.time())
         owners.forget_missing()
-        await asyncio.sleep(SWEEP_EVERY.total_seconds())
+
+    return Chore(sweep_now, SWEEP_EVERY)
 
 
 def _outputs_of(folder: Path, user_id: str) -> Path:

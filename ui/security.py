@@ -7,6 +7,7 @@ lets through only what the pages here need, and each of that to whom it belongs.
 
 import re
 from collections.abc import Awaitable, Callable
+from hmac import compare_digest
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ from ui.places import (
     RESET_PAGE,
     place_over,
 )
+from ui.prometheus import FIGURES_PATH
 
 # By method as well, for Gradio has a login of its own under the same path.
 _OPEN = {
@@ -42,6 +44,7 @@ _OPEN = {
     ("GET", FORGOT_PAGE),
     ("GET", RESET_PAGE),
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("POST", "/auth/login"),
     ("POST", "/auth/logout"),
     ("POST", "/auth/first-admin"),
@@ -125,7 +128,10 @@ class Gate:
             raise Refused("WEB_METHOD_REFUSED")
         # No page of another origin can send this header, so no Origin is asked for.
         if (token := _token_of_program(request)) is not None:
-            await self._admit_program(request, token, send)
+            if path == FIGURES_PATH and self._may_scrape(token):
+                await self._passage.form(request, send)
+            else:
+                await self._admit_program(request, token, send)
             return
         if request.method == "POST" and not _is_from_here(request):
             raise Refused("WEB_OTHER_ORIGIN")
@@ -189,6 +195,12 @@ class Gate:
             await self._passage.form(request, send)
         else:
             await self._admit_to_files(request, user, send)
+
+    def _may_scrape(self, token: str) -> bool:
+        wanted = self._settings.metrics_token
+        return wanted is not None and compare_digest(
+            token.encode(), wanted.get_secret_value().encode()
+        )
 
     def _is_call(self, path: str, is_post: bool, scope: TokenScope) -> bool:
         """Tell whether a program calls something, or waits for the answer to a call.

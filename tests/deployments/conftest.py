@@ -38,5 +38,6 @@ def installation(tmp_path: Path) -> Installation:
             "TRIPADVANCE_LANGUAGE": "en",
             "TRIPADVANCE_BOOSTING_ROUNDS": "20",
             "TRIPADVANCE_THREADS": "1",
+            "TRIPADVANCE_PREFECT_PORT": "9",  # of nobody
         },
     )

@@ -232,25 +232,9 @@ def test_outside_the_window_nothing_is_done_and_that_is_no_failure(
     assert json.loads(done.stdout)["outcome"] == "OUTSIDE_WINDOW"
 
 
-def test_setup_may_be_run_again_and_doctor_finds_all_well(installation: Any) -> None:
+def test_setup_may_be_run_again(installation: Any) -> None:
     for _ in range(2):
         assert installation.command("setup").exit_code == 0
-    (report,) = installation.documents("doctor")
-    assert report["healthy"] is True
-
-
-def test_doctor_finds_a_damaged_master(installation: Any, fares: Path) -> None:
-    installation.command("ingest", str(fares))
-    installation.command("train", "--ignore-window")
-    (model,) = (installation.data_dir / "objects" / "models").glob("*/model.ubj.zst")
-    content = bytearray(model.read_bytes())
-    content[100] ^= 1
-    model.write_bytes(bytes(content))
-    done = installation.command("doctor", "--json")
-    report = json.loads(done.stdout)
-    assert done.exit_code == 1
-    broken = [check["check"] for check in report["checks"] if not check["ok"]]
-    assert broken == ["CHECK_MASTER", "CHECK_INVARIANTS"]
 
 
 def test_every_column_of_ours_can_be_mapped() -> None:

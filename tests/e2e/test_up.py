@@ -58,6 +58,15 @@ def test_demo_tells_what_was_kept_and_what_was_refused(running: Any) -> None:
     assert "Route median" in running.output
 
 
+def test_doctor_finds_the_running_servers_sound(running: Any) -> None:
+    running.data_dir.chmod(0o700)  # which the tests have made, as well as this file
+    (running.data_dir / "up.out").chmod(0o600)
+    (report,) = running.documents("doctor")
+    assert [c["problem"] for c in report["checks"] if not c["ok"]] == []
+    unknown = [c["check"] for c in report["checks"] if c["state"] == "unknown"]
+    assert unknown == ["CHECK_ALERTS", "CHECK_MAIL"]
+
+
 def test_fresh_start_prints_a_one_time_link(running: Any) -> None:
     assert f"{running.web_url}/first-admin/#" in running.output
 

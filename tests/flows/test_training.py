@@ -153,10 +153,14 @@ def test_failed_step_fails_the_run_and_the_next_one_finishes(
 ) -> None:
     ingest(services, make_fares(600))
     monkeypatch.setattr(tasks.save, "retries", 0)
+    deliveries: list[bool] = []
+    monkeypatch.setattr(services.alerts, "deliver_due", lambda: deliveries.append(True))
     with monkeypatch.context() as patch:
         patch.setattr(services.training, "save", lambda *_: 1 / 0)
         assert run_flow().is_failed()
+    assert len(deliveries) == 1
     assert run_flow().name == "Promote"
+    assert len(deliveries) == 2
     assert [u.status for u in services.uploads.all()] == [UploadStatus.TRAINED]
 
 

@@ -36,7 +36,9 @@ def fresh(house: Any, secret: str | None = None) -> Registry:
     """Return the registry of a process that has made no model itself."""
     services = house.services
     hidden = SecretStr(secret) if secret else None
-    return Registry(services.database, services.objects, services.clock, hidden)
+    return Registry(
+        services.database, services.objects, services.alerts, services.clock, hidden
+    )
 
 
 def test_model_that_gives_no_price_after_the_switch_is_taken_back(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tripadvance_core.domain.times import utc_now
+from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.backup import Backups
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.invariants import Invariants
@@ -39,8 +40,10 @@ def new_bucket(
 
 
 def restore_into(database: Database, objects: ObjectStore, tmp_path: Path) -> Restore:
-    registry = Registry(database, objects, utc_now)
-    installation = Installation(load_settings(tmp_path), database, objects)
+    settings = load_settings(tmp_path)
+    alerts = Alerts(settings, database, utc_now)
+    registry = Registry(database, objects, alerts, utc_now)
+    installation = Installation(settings, database, objects)
     invariants = Invariants(database, objects, registry)
     return Restore(database, objects, installation, registry, invariants)
 

@@ -570,3 +570,25 @@ def test_acknowledged_document_outlives_a_killed_process(
 
 def test_database_that_answers_pings(database: Database) -> None:
     database.ping()
+
+
+def test_version_names_the_database(database: Database) -> None:
+    name, _, version = database.version().partition(" ")
+    assert name in {"SQLite", "MongoDB"}
+    assert version[0].isdigit()
+
+
+def test_total_sums_a_nested_field_of_what_matches(database: Database) -> None:
+    assert database.total("things", "raw.size") == 0
+    fill(
+        database,
+        {"_id": "a", "kind": "x", "raw": {"size": 3}},
+        {"_id": "b", "kind": "x", "raw": {"size": 2**40}},
+        {"_id": "c", "kind": "y", "raw": {"size": 5}},
+        {"_id": "d", "kind": "x"},
+    )
+    assert database.total("things", "raw.size", {"kind": "x"}) == 3 + 2**40
+    assert database.total("things", "raw.size") == 8 + 2**40
+    assert database.total("things", "raw.size", {"kind": "z"}) == 0
+    with pytest.raises(ValueError, match="not a field"):
+        database.total("things", "raw size")

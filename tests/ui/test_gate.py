@@ -25,6 +25,7 @@ pytestmark = pytest.mark.servers
 COOKIE = "tripadvance_session"
 OPEN = {
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("GET", "/login/"),
     ("GET", "/first-admin/"),
     ("GET", "/register/"),

@@ -16,6 +16,7 @@ from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.domain.entities import ColumnMapping
 from tripadvance_core.domain.times import utc_now
 from tripadvance_core.domain.users import Role
+from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.night import NightOrder
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.settings import load_settings
@@ -38,7 +39,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def registry(modelled: Any, data_dir: Path) -> Registry:
     """Return the registry of the site, to look and to act behind the page's back."""
-    return Registry(modelled.database, FolderStore(data_dir / "objects"), utc_now)
+    database, objects = modelled.database, FolderStore(data_dir / "objects")
+    alerts = Alerts(load_settings(data_dir), database, utc_now)
+    return Registry(database, objects, alerts, utc_now)
 
 
 @pytest.fixture(scope="module")

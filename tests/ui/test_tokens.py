@@ -53,7 +53,8 @@ class Door:
 
 async def telling(scope: Any, receive: Any, send: Any) -> None:
     """Answer with whose request came through."""
-    body = json.dumps({"for": scope["state"]["user"].email}).encode()
+    user = scope.get("state", {}).get("user")
+    body = json.dumps({"for": user and user.email}).encode()
     await receive()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
@@ -103,6 +104,25 @@ def test_token_opens_the_calls_in_the_name_of_its_user(
 ) -> None:
     answer = door.ask(method, path, door.token(), {"data": []})
     assert answer.json() == {"for": "ana@exemplo.com"}
+
+
+def test_token_of_prometheus_opens_the_figures_and_nothing_else(
+    open_door: Callable[..., Door],
+) -> None:
+    secret = "a token of the scraper's own"
+    door = open_door(metrics_token=secret)
+    answer = door.ask("GET", "/prometheus", secret)
+    assert (answer.status_code, answer.json()) == (200, {"for": None})
+    for method, path in (("GET", "/"), ("POST", CALL), ("GET", "/prometheus/x")):
+        assert door.ask(method, path, secret, {}).status_code == 401
+    assert door.ask("GET", "/prometheus", f"{secret}!").status_code == 401
+    everything = door.token(Scope.AS_USER)
+    assert door.ask("GET", "/prometheus", everything).status_code == 404
+
+
+def test_nobody_reads_the_figures_where_no_token_is_set(door: Door) -> None:
+    for token in ("", "None", "x" * 20):
+        assert door.ask("GET", "/prometheus", token).status_code == 401
 
 
 @pytest.mark.parametrize("scope", Scope)

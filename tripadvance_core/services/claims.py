@@ -20,6 +20,7 @@ from tripadvance_core.domain.partition import (
 )
 from tripadvance_core.domain.times import Clock, to_text
 from tripadvance_core.errors import Conflict, LeaseLost
+from tripadvance_core.services.alerts import CUT_OFF, Alerts
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.uploads import OLDEST_FIRST
 from tripadvance_core.settings import Settings
@@ -52,10 +53,12 @@ class Claims:
         settings: Settings,
         night_settings: NightSettingsService,
         database: Database,
+        alerts: Alerts,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._night_settings = night_settings
+        self._alerts = alerts
         self._store = Repositories(database)
         self._database = database
         self._clock = clock
@@ -154,9 +157,9 @@ class Claims:
             now = to_text(self._clock())
             changes |= {"status": RunStatus.FAILED, "finished_at": now}
         open_still = [RunStatus.OPEN, RunStatus.ORDERED]
-        self._change(
-            {"_id": run.id, "token": token, "status": {"$in": open_still}}, changes
-        )
+        mine = {"_id": run.id, "token": token, "status": {"$in": open_still}}
+        if self._change(mine, changes):
+            self._alerts.run_failed(run, code)
 
     def stop(self, run_id: str, *, by: str) -> TrainingRun:
         """Ask a run to stop: at once where nobody works on it, else at its next round.
@@ -234,6 +237,7 @@ class Claims:
     def _take_over(
         self, run: TrainingRun, token: str, request: PartitionRequest
     ) -> TrainingRun:
+        self._alerts.run_failed(run, run.failure or CUT_OFF)
         taken = self._store.runs.change(
             {"_id": run.id, "token": run.token},
             {
@@ -267,6 +271,8 @@ class Claims:
         return run
 
     def _hold(self, run: TrainingRun) -> None:
+        self._alerts.run_failed(run, run.failure or CUT_OFF)
+        self._alerts.run_set_aside(run)
         self._store.uploads.change(
             {"claim.run_id": run.id, "status": UploadStatus.CLAIMED},
             {

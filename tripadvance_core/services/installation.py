@@ -22,6 +22,7 @@ _INDEXES = (
     ("sessions", ("user_id",)),
     ("api_tokens", ("digest",)),
     ("api_tokens", ("user_id",)),
+    ("alerts", ("status", "next_try_at")),
     ("audit_log", ("at",)),
     ("audit_log", ("user_id",)),
 )

@@ -34,6 +34,7 @@ from tripadvance_core.errors import (
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.proving import answers, prove_in_child
 from tripadvance_core.messages import Language, catalogue, sentence
+from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore, load_file
 from tripadvance_core.storage.repository import Page, Repositories
@@ -71,9 +72,11 @@ class Registry:
         self,
         database: Database,
         objects: ObjectStore,
+        alerts: Alerts,
         clock: Clock,
         secret: SecretStr | None = None,
     ) -> None:
+        self._alerts = alerts
         self._secret = secret
         self._store = Repositories(database)
         self._objects = objects
@@ -355,8 +358,10 @@ class Registry:
         promotion = Promotion(
             id=f"{pointer.version:08d}", **pointer.model_dump(exclude={"id"})
         )
-        with suppress(AlreadyExists):  # immutable, whoever wrote it first
-            self._store.promotions.add(promotion)
+        if self._store.promotions.find(promotion.id) is None:
+            self._tell(promotion)
+            with suppress(AlreadyExists):  # immutable, whoever wrote it first
+                self._store.promotions.add(promotion)
         self._store.models.change(
             {"MASTER": True, "_id": {"$ne": pointer.model_id}},
             {"MASTER": False, "role": ModelRole.ARCHIVED},
@@ -364,6 +369,12 @@ class Registry:
         self._store.models.change(
             {"_id": pointer.model_id}, {"MASTER": True, "role": ModelRole.MASTER}
         )
+
+    def _tell(self, switch: Promotion) -> None:
+        model = self.find(switch.model_id)
+        if model is not None:
+            reason = reason_of(switch, self._alerts.language)
+            self._alerts.new_master(switch, model.number, reason)
 
     def _swap(self, current: MasterPointer | None, new: MasterPointer) -> None:
         if current is None:

@@ -32,7 +32,7 @@ from tripadvance_core.domain.entities import (
 from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.domain.panels import PanelProof
-from tripadvance_core.domain.promotion import Resources
+from tripadvance_core.domain.promotion import Outcome, Resources
 from tripadvance_core.domain.times import Clock, to_text
 from tripadvance_core.errors import Corrupted, LeaseLost, NotFound
 from tripadvance_core.learning.boosting import TrainingParameters
@@ -44,6 +44,7 @@ from tripadvance_core.learning.evaluation import (
 )
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.training import fit
+from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.comparison import (
     reserved_rows,
     score,
@@ -91,6 +92,7 @@ class TrainingService:
         registry: Registry,
         panels: Panels,
         promoter: Promoter,
+        alerts: Alerts,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -100,6 +102,7 @@ class TrainingService:
         self._registry = registry
         self._panels = panels
         self._promoter = promoter
+        self._alerts = alerts
         self._review = Review(database, objects, clock)
         self._clock = clock
 
@@ -238,6 +241,8 @@ class TrainingService:
                 self._store.models.change(
                     {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
                 )
+            if decision.outcome is Outcome.HOLD:
+                self._alerts.challenger_held(version, decision.reason)
             shadows = run.steps["save"]["shadows"]
             looks = self._promoter.look_again(
                 run,
@@ -305,6 +310,7 @@ class TrainingService:
             if run.experiment is not None:
                 raise
             held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
+            self._alerts.upload_held(upload, loss.code)
             self._change_claimed(upload, run.token, held)
             return None
 

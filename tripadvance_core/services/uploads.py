@@ -17,6 +17,7 @@ from tripadvance_core.domain.entities import (
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.errors import AlreadyExists, Conflict, FileRefused, NotFound
 from tripadvance_core.messages import Language
+from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.aliases import Aliases
 from tripadvance_core.services.overlap import Overlap, days_of
 from tripadvance_core.services.reading import FileReader
@@ -82,10 +83,12 @@ class UploadService:
         settings: Settings,
         database: Database,
         objects: ObjectStore,
+        alerts: Alerts,
         clock: Clock,
     ) -> None:
         self._store = Repositories(database)
         self._objects = objects
+        self._alerts = alerts
         self._clock = clock
         self._reader = FileReader(settings)
         self._review = Review(database, objects, clock)
@@ -146,6 +149,8 @@ class UploadService:
         mapping = self.with_known_headers(mapping, owner)
         check = self.check(content, name, mapping, owner=owner)
         upload = self._record(upload_id, content, mapping, check, owner)
+        if upload.status is UploadStatus.HELD:
+            self._alerts.upload_held(upload, HELD_FOR_REVIEW)
         if former is None:
             self._add(upload)
         else:

@@ -52,6 +52,9 @@ class Database(Protocol):
     def count(self, collection: str, where: Where | None = None) -> int:
         """Return how many documents match."""
 
+    def total(self, collection: str, field: str, where: Where | None = None) -> int:
+        """Return the sum of a field of whole numbers over the documents that match."""
+
     def update(self, collection: str, where: Where, changes: Mapping[str, Any]) -> int:
         """Set fields (dotted for nested ones) of all that match; return how many."""
 
@@ -85,6 +88,9 @@ class Database(Protocol):
 
     def ping(self) -> None:
         """Return if the database answers, else raise ``Unavailable``."""
+
+    def version(self) -> str:
+        """Return the name and the version of the database, for people."""
 
     def close(self) -> None:
         """Let go of connections and files."""

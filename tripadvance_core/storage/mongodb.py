@@ -100,6 +100,18 @@ class MongoDatabase:
         with self._collection(collection) as documents:
             return documents.count_documents(where)
 
+    def total(self, collection: str, field: str, where: Where | None = None) -> int:
+        where = where or {}
+        check_field(field)
+        check_where(where)
+        stages: list[dict[str, Any]] = [
+            {"$match": where},
+            {"$group": {"_id": None, "total": {"$sum": f"${field}"}}},
+        ]
+        with self._collection(collection) as documents:
+            summed = list(documents.aggregate(stages))
+        return int(summed[0]["total"]) if summed else 0
+
     def update(self, collection: str, where: Where, changes: Mapping[str, Any]) -> int:
         check_where(where)
         check_changes(changes)
@@ -151,6 +163,10 @@ class MongoDatabase:
     def ping(self) -> None:
         with self._translated():
             self._client.admin.command("ping")
+
+    def version(self) -> str:
+        with self._translated():
+            return f"MongoDB {self._client.server_info()['version']}"
 
     def close(self) -> None:
         self._client.close()

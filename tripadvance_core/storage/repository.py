@@ -90,6 +90,10 @@ class Repository(Generic[E]):
         """Return how many entities match."""
         return self._database.count(self._collection, where)
 
+    def total(self, field: str, where: Where | None = None) -> int:
+        """Return the sum of a field of whole numbers over the entities that match."""
+        return self._database.total(self._collection, field, where)
+
     def page(
         self, number: int, size: int, where: Where | None = None, *, order: Order
     ) -> Page[E]:

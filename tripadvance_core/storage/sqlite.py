@@ -83,6 +83,17 @@ class SqliteDatabase:
             ).fetchone()
         return int(counted[0])
 
+    def total(self, collection: str, field: str, where: Where | None = None) -> int:
+        check_field(field)
+        condition, values = _condition(where or {})
+        with self._reading(collection) as connection:
+            summed = connection.execute(
+                f"SELECT coalesce(sum({_value(field)}), 0) "  # noqa: S608
+                f'FROM "{collection}" WHERE {condition}',
+                values,
+            ).fetchone()
+        return int(summed[0])
+
     def update(self, collection: str, where: Where, changes: Mapping[str, Any]) -> int:
         return len(self._change(collection, where, changes))
 
@@ -132,6 +143,9 @@ class SqliteDatabase:
     def ping(self) -> None:
         with self._translated(), self._connection() as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+    def version(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
 
     def close(self) -> None:
         while not self._idle.empty():
