@@ -133,7 +133,7 @@ def test_damaged_master_is_found(trained: Any) -> None:
     content = bytearray(model.read_bytes())
     content[100] ^= 1
     model.write_bytes(bytes(content))
-    assert [*wrong(trained)] == ["CHECK_MASTER"]
+    assert [*wrong(trained)] == ["CHECK_MASTER", "CHECK_INVARIANTS"]
 
 
 def test_folder_and_files_that_others_may_read_are_found(ready: Any) -> None:
@@ -175,7 +175,9 @@ def test_object_store_that_cannot_be_written_is_found(
 
 
 def test_clock_that_is_behind_what_is_stored_is_found(trained: Any) -> None:
-    change(trained, "promotions", at=to_text(utc_now() + timedelta(hours=1)))
+    ahead = to_text(utc_now() + timedelta(hours=1))
+    for collection in ("pointers", "promotions"):
+        change(trained, collection, at=ahead)
     assert [*wrong(trained)] == ["CHECK_CLOCK"]
 
 

@@ -75,14 +75,14 @@ def test_rebuild_and_experiment_break_no_rule(trained: Any) -> None:
     assert broken(trained) == []
 
     class OwnScheduler:
-        def start_experiment(self, run_id: str) -> str:
+        def start_ordered(self, run_id: str) -> str:
             return run_id
 
     run = services.experiments.start(
         OwnScheduler(), [learned[0]], {}, Experiment(by="ana")
     )
     assert broken(trained) == []
-    trained.run(experiment=run.id)
+    trained.run(ordered=run.id)
     assert broken(trained) == []
 
 
