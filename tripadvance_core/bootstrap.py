@@ -14,6 +14,7 @@ from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.experiments import Experiments
 from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.installation import Installation
+from tripadvance_core.services.invariants import Invariants
 from tripadvance_core.services.mail import Mailer
 from tripadvance_core.services.metrics import ModelMetrics
 from tripadvance_core.services.night import Night
@@ -42,6 +43,7 @@ class Services:
     objects: ObjectStore
     clock: Clock
     installation: Installation
+    invariants: Invariants
     accounts: AccountService
     own_account: OwnAccount
     administration: Administration
@@ -93,6 +95,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         objects=objects,
         clock=clock,
         installation=installation,
+        invariants=Invariants(database, objects, registry),
         accounts=AccountService(settings, database, clock),
         own_account=OwnAccount(database, clock),
         administration=Administration(database, clock),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tripadvance_core.errors import AlreadyExists, Refused
 from tripadvance_core.storage.database import Database, Document, Order, Where
+from tripadvance_core.storage.walking import every_document
 
 PROJECT = Path(__file__).parents[2]
 OTHER_PROCESS = [sys.executable, str(Path(__file__).with_name("other_process.py"))]
@@ -373,6 +374,23 @@ def test_skip_leaves_out_the_first(database: Database) -> None:
 def test_limit_of_zero_gives_nothing(database: Database) -> None:
     fill(database, {"_id": "1"})
     assert database.find("things", limit=0) == []
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 6])
+def test_walk_gives_every_document_once_by_id(database: Database, batch: int) -> None:
+    fill(database, *({"_id": name} for name in ("b", "é", "a", "B", "10")))
+    expected = ["10", "B", "a", "b", "é"]
+    assert ids(list(every_document(database, "things", batch))) == expected
+
+
+def test_walk_goes_on_while_documents_come_and_go(database: Database) -> None:
+    fill(database, *({"_id": name} for name in "bdf"))
+    walked = every_document(database, "things", 1)
+    assert next(walked)["_id"] == "b"
+    database.delete("things", {"_id": "b"})
+    database.insert("things", {"_id": "a"})
+    database.insert("things", {"_id": "e"})
+    assert ids(list(walked)) == ["d", "e", "f"]
 
 
 # Changes
