@@ -38,7 +38,7 @@ from tripadvance_core.services.panels import Panels
 from tripadvance_core.services.registry import NIGHT, Registry
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_apart
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet, to_parquet
 
@@ -167,8 +167,12 @@ class Promoter:
                 self._store.shadows.change({"_id": shadow.id}, {"open": False})
                 continue
             table = score(rows, model, rival, baseline)
-            key = f"shadows/{shadow.id}/{run.id}.parquet"
-            scored[shadow.id] = store_file(self._objects, key, to_parquet(table))
+            scored[shadow.id] = store_apart(
+                self._objects,
+                f"shadows/{shadow.id}",
+                f"{run.id}.parquet",
+                to_parquet(table),
+            )
         return scored
 
     def look_again(

@@ -66,7 +66,7 @@ from tripadvance_core.services.review import Review
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database, Where
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_apart
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import row_hashes_in, to_parquet
 from tripadvance_core.tabular.joining import ROW_HASH
@@ -173,20 +173,23 @@ class TrainingService:
             model_id = _model_id(history, parameters, run)
             contents = model.to_files() | card
             result["model_id"] = model_id
-            result["medians"] = store_file(
+            folder = f"models/{model_id}"
+            result["medians"] = store_apart(
                 self._objects,
-                f"models/{model_id}/route-medians.json",
+                folder,
+                "route-medians.json",
                 medians.model_dump_json().encode(),
             ).model_dump(mode="json")
             files = [
-                store_file(self._objects, f"models/{model_id}/{name}", content)
+                store_apart(self._objects, folder, name, content)
                 for name, content in contents.items()
             ]
             self._registry.trust(files)
             result["files"] = [file.model_dump(mode="json") for file in files]
             result["trained_on"] = store_hashes(
                 self._objects,
-                f"models/{model_id}/trained-on",
+                folder,
+                "trained-on",
                 history.training.column(ROW_HASH),
             ).model_dump(mode="json")
             result["parameters"] = parameters.model_dump(mode="json")
@@ -399,8 +402,11 @@ class TrainingService:
             role=ModelRole.CHALLENGER,
             created_at=self._clock(),
             files=files,
-            predictions=store_file(
-                self._objects, f"models/{model_id}/panels.parquet", to_parquet(scores)
+            predictions=store_apart(
+                self._objects,
+                f"models/{model_id}",
+                "panels.parquet",
+                to_parquet(scores),
             ),
             trained_on=trained_on,
             panels=self._proofs(model_id, trained_on, master, comparison),
