@@ -222,9 +222,8 @@ class Promoter:
             record,
             replacing=shadow.rival_id,
             reason="PROBATION_LOST" if shadow.former else None,
+            bars_previous=shadow.former,
         )
-        if shadow.former and decision.outcome is Outcome.PROMOTE:
-            self._registry.bar(shadow.rival_id, "PROBATION_LOST")
         if not shadow.former:
             self._keep_decision(version, decision)
         if decision.outcome is not Outcome.HOLD:
@@ -403,6 +402,7 @@ class Promoter:
         replacing: str | None,
         reason: str | None = None,
         by: str = NIGHT,
+        bars_previous: bool = False,
     ) -> PromotionDecision:
         """Move MASTER as decided; hold the model if MASTER moved meanwhile."""
         decision = record.decision
@@ -417,6 +417,7 @@ class Promoter:
                 reason=reason or decision.reason,
                 by=by,
                 decision_id=record.id,
+                bars_previous=bars_previous,
             )
         except Conflict as conflict:
             return decision.model_copy(

@@ -216,6 +216,7 @@ class Registry:
         reason: str,
         by: str,
         decision_id: str | None = None,
+        bars_previous: bool = False,
     ) -> MasterPointer:
         """Make ``model`` MASTER if ``replacing`` still is, and see that it answers.
 
@@ -247,6 +248,7 @@ class Registry:
             by=by,
             at=self._now_after(current),
             decision_id=decision_id,
+            bars_previous=bars_previous,
         )
         self._swap(current, pointer)
         try:
@@ -283,9 +285,7 @@ class Registry:
         if current is not None and current.model_id == model.id:
             raise Conflict("ALREADY_MASTER", model=model.id)
         replacing = current.model_id if current else None
-        pointer = self.switch(model, replacing=replacing, reason=reason, by=by)
-        self._store.models.change({"_id": model.id}, {"barred": None})
-        return pointer
+        return self.switch(model, replacing=replacing, reason=reason, by=by)
 
     def rollback(
         self, *, reason: str, by: str, seen: int | None = None
@@ -309,13 +309,13 @@ class Registry:
         _require_unmoved(current, seen)
         if current is None or current.previous_model_id is None:
             raise NotFound("NO_PREVIOUS_MASTER")
-        pointer = self.promote(current.previous_model_id, reason=reason, by=by)
-        self.bar(current.model_id, reason)
-        return pointer
-
-    def bar(self, model_id: str, reason: str) -> None:
-        """Keep a model from being promoted again by itself."""
-        self._store.models.change({"_id": model_id}, {"barred": reason})
+        return self.switch(
+            self.version(current.previous_model_id),
+            replacing=current.model_id,
+            reason=reason,
+            by=by,
+            bars_previous=True,
+        )
 
     def rebuild_of_master(self, *, reason: str, by: str) -> Rebuild:
         """Return the order to rebuild MASTER without the files withdrawn since.
@@ -338,7 +338,7 @@ class Registry:
         return Rebuild(replaces=master.id, reason=reason, by=by)
 
     def repair(self) -> None:
-        """Write what is derived from the pointer: its history entry, the flags."""
+        """Write what is derived from the pointer: its history entry, flags and bars."""
         pointer = self.pointer()
         while pointer is not None:
             self._write_derived(pointer)
@@ -362,8 +362,13 @@ class Registry:
             {"MASTER": False, "role": ModelRole.ARCHIVED},
         )
         self._store.models.change(
-            {"_id": pointer.model_id}, {"MASTER": True, "role": ModelRole.MASTER}
+            {"_id": pointer.model_id},
+            {"MASTER": True, "role": ModelRole.MASTER, "barred": None},
         )
+        if pointer.bars_previous:
+            self._store.models.change(
+                {"_id": pointer.previous_model_id or ""}, {"barred": pointer.reason}
+            )
 
     def _swap(self, current: MasterPointer | None, new: MasterPointer) -> None:
         if current is None:
