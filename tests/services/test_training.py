@@ -1,10 +1,13 @@
 """The steps of a run: what a holder of the lease that was overtaken leaves alone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tripadvance_core.errors import Conflict
+from tripadvance_core.domain.promotion import Outcome
+from tripadvance_core.errors import Conflict, LeaseLost, Unavailable
+from tripadvance_core.services.night import NightState
 
 
 def test_what_a_former_holder_still_writes_takes_nothing_from_its_successor(
@@ -27,3 +30,64 @@ def test_what_a_former_holder_still_writes_takes_nothing_from_its_successor(
     with pytest.raises(Conflict):
         services.training.save(run.id, "former")
     assert services.invariants.violations() == []
+
+
+LENIENT: dict[str, Any] = {
+    "min_partition_bytes": 1,
+    "min_groups": 2,
+    "min_rows": 2,
+    "promotion_confidence": 0.9,
+}
+
+
+@pytest.fixture
+def lenient(open_house: Callable[..., Any]) -> Any:
+    """Give services with one MASTER, which a larger history beats."""
+    house = open_house(**LENIENT)
+    house.upload(rows=60)
+    house.run()
+    house.upload(rows=900)
+    return house
+
+
+def cut_off(*_args: Any, **_named: Any) -> None:
+    raise Unavailable("DATABASE_UNAVAILABLE", address="x", problem="silent")
+
+
+def test_night_that_is_taken_over_does_not_undo_what_a_person_chose(
+    lenient: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = lenient.services.registry
+    with monkeypatch.context() as patch:
+        # MASTER moves, and then the database is gone.
+        patch.setattr(registry, "_read_back", cut_off)
+        with pytest.raises(Unavailable):
+            lenient.run()
+    assert registry.master().number == 2
+    registry.promote("v1", reason="a person's choice", by="ana")
+    assert lenient.run().state is NightState.PROMOTE
+    assert registry.master().number == 1
+    assert [switch.by for switch in registry.history()] == ["ana", "night", "night"]
+
+
+def test_former_holder_does_not_overwrite_the_decision(
+    lenient: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, registry = lenient.services, lenient.services.registry
+    run = services.claims.claim("former", lenient.request())
+    services.training.preprocess(run.id, "former")
+    services.training.train(run.id, "former")
+    services.training.save(run.id, "former")
+    switch = registry.switch
+
+    def overtaken(*args: Any, **named: Any) -> Any:
+        monkeypatch.setattr(registry, "switch", switch)
+        assert lenient.run().state is NightState.PROMOTE
+        return switch(*args, **named)
+
+    monkeypatch.setattr(registry, "switch", overtaken)
+    with pytest.raises(LeaseLost):
+        services.training.promote(run.id, "former")
+    assert registry.version("v2").decision.outcome is Outcome.PROMOTE
+    assert services.database.count("shadows", {"former": False}) == 0
+    assert registry.pointer().version == 2

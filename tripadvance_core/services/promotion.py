@@ -404,11 +404,9 @@ class Promoter:
         by: str = NIGHT,
         bars_previous: bool = False,
     ) -> PromotionDecision:
-        """Move MASTER as decided; hold the model if MASTER moved meanwhile."""
+        """Move MASTER as decided, once; hold the model if MASTER moved meanwhile."""
         decision = record.decision
-        pointer = self._registry.pointer()
-        reigns = pointer is not None and pointer.model_id == version.id
-        if decision.outcome is not Outcome.PROMOTE or reigns:
+        if decision.outcome is not Outcome.PROMOTE or self._is_done(record):
             return decision
         try:
             self._registry.switch(
@@ -420,7 +418,19 @@ class Promoter:
                 bars_previous=bars_previous,
             )
         except Conflict as conflict:
+            if self._is_done(record):
+                return decision
             return decision.model_copy(
                 update={"outcome": Outcome.HOLD, "reason": conflict.code}
             )
         return decision
+
+    def _is_done(self, record: DecisionRecord) -> bool:
+        """Tell whether MASTER has moved as decided.
+
+        Whoever takes a run over may find that done, and undone by a person since.
+        """
+        done = self._registry.has_followed(record.id)
+        pointer = self._registry.pointer()
+        reigns = pointer is not None and pointer.model_id == record.challenger_id
+        return done or reigns

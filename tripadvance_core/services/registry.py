@@ -140,6 +140,18 @@ class Registry:
         """Return every switch of MASTER, newest first."""
         return self._store.promotions.select(order=[("version", -1)])
 
+    def has_followed(self, decision_id: str) -> bool:
+        """Tell whether MASTER has moved by a decision, whatever has become of it since.
+
+        A switch that failed and was taken back does not count.
+        """
+        self.repair()  # so that the last switch stands in the history, too
+        by_decision = self._store.promotions.select({"decision_id": decision_id})
+        return any(
+            (after := self._after(switch)) is None or after.reason != SWITCH_FAILED
+            for switch in by_decision
+        )
+
     def reigns(self, number: int, size: int) -> Page[Reign]:
         """Return one page of the reigns of MASTER, newest first."""
         page = self._store.promotions.page(number, size, order=[("version", -1)])
@@ -347,9 +359,12 @@ class Registry:
                 return
 
     def _reign(self, switch: Promotion) -> Reign:
-        next_one = self._store.promotions.find(f"{switch.version + 1:08d}")
+        after = self._after(switch)
         model = self.find(switch.model_id)
-        return Reign(switch, model, next_one.at if next_one else None)
+        return Reign(switch, model, after.at if after else None)
+
+    def _after(self, switch: Promotion) -> Promotion | None:
+        return self._store.promotions.find(f"{switch.version + 1:08d}")
 
     def _write_derived(self, pointer: MasterPointer) -> None:
         promotion = Promotion(

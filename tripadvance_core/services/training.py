@@ -237,10 +237,10 @@ class TrainingService:
             decision = version.decision
             if decision is None or run.rebuild is not None:
                 decision = self._promoter.decide_on(version, run)
-            if version.decision is None:
-                self._store.models.change(
-                    {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
-                )
+            self._store.models.change(
+                {"_id": version.id, "decision": None},
+                {"decision": decision.model_dump(mode="json")},
+            )
             shadows = run.steps["save"]["shadows"]
             looks = self._promoter.look_again(
                 run,
