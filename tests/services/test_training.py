@@ -91,3 +91,13 @@ def test_former_holder_does_not_overwrite_the_decision(
     assert registry.version("v2").decision.outcome is Outcome.PROMOTE
     assert services.database.count("shadows", {"former": False}) == 0
     assert registry.pointer().version == 2
+
+
+def test_step_whose_acknowledgement_was_lost_is_known_as_done(house: Any) -> None:
+    house.upload()
+    training = house.services.training
+    run = house.services.claims.claim("holder", house.request())
+    for step in (training.preprocess, training.train, training.save, training.promote):
+        step(run.id, "holder")
+    training.promote(run.id, "holder")
+    assert len(house.services.registry.history()) == 1

@@ -265,11 +265,11 @@ class TrainingService:
         The result and, after the last step, the end of the run are written at once.
         """
         run = self._store.runs.get(run_id)
-        if run.token != token or run.status is not RunStatus.OPEN:
-            raise LeaseLost("LEASE_LOST", run=run_id)
-        if name in run.steps:
+        if run.token == token and name in run.steps:
             yield None
             return
+        if run.token != token or run.status is not RunStatus.OPEN:
+            raise LeaseLost("LEASE_LOST", run=run_id)
         mine = {"_id": run_id, "token": token, "status": RunStatus.OPEN}
         begun = StepUnderWay(name=name, since=self._clock())
         self._store.runs.change(mine, {"under_way": begun.model_dump(mode="json")})
