@@ -80,6 +80,8 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     installation.setup()
     registry = Registry(database, objects, clock, settings.secret)
     registry.repair()
+    uploads = UploadService(settings, database, objects, clock)
+    uploads.repair()
     night_settings = NightSettingsService(settings, database, clock)
     claims = Claims(settings, night_settings, database, clock)
     panels = Panels(settings, database, objects, clock)
@@ -102,7 +104,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         audit=AuditLog(database, clock),
         mailer=Mailer(settings),
         overview=OverviewService(night_settings, claims, database, clock),
-        uploads=UploadService(settings, database, objects, clock),
+        uploads=uploads,
         explorer=Explorer(database, objects),
         claims=claims,
         training=training,
