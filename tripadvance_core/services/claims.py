@@ -19,7 +19,7 @@ from tripadvance_core.domain.partition import (
     partition_id,
 )
 from tripadvance_core.domain.times import Clock, to_text
-from tripadvance_core.errors import Conflict, LeaseLost
+from tripadvance_core.errors import AlreadyExists, Conflict, LeaseLost
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.uploads import OLDEST_FIRST
 from tripadvance_core.settings import Settings
@@ -144,6 +144,29 @@ class Claims:
         )
         return status
 
+    def take_back(self, run: TrainingRun, token: str) -> None:
+        """Undo a claim that was made after the lease was lost, if it still stands.
+
+        Its number goes, too, for another run may have been given the same. A run that
+        was taken over stays open, for its next holder.
+        """
+        if run.attempts > 1:
+            return
+        self._store.uploads.change(
+            {"claim.token": token, "status": UploadStatus.CLAIMED},
+            {"status": UploadStatus.PENDING, "claim": None},
+        )
+        ended = RunStatus.RELEASED if run.experiment is None else RunStatus.FAILED
+        self._change(
+            {"_id": run.id, "token": token, "status": RunStatus.OPEN},
+            {
+                "status": ended,
+                "number": 0,
+                "failure": "LEASE_LOST",
+                "finished_at": to_text(self._clock()),
+            },
+        )
+
     def note_failure(self, run: TrainingRun, token: str, code: str) -> None:
         """Write down what a run met. A night's is taken over, an experiment ends."""
         changes: dict[str, Any] = {"failure": code}
@@ -187,6 +210,11 @@ class Claims:
         last = self._store.runs.select(order=[("number", -1)], limit=1)
         return last[0].number + 1 if last else 1
 
+    def _own_number(self, run: TrainingRun) -> int:
+        """Return the number of a run, anew where it was opened without the lease."""
+        alone = self._store.runs.count({"number": run.number}) == 1
+        return run.number if alone else self._next_number()
+
     def _open(
         self,
         run_id: str,
@@ -216,11 +244,24 @@ class Claims:
         )
         former = self._store.runs.find(run.id)
         if former is None:
-            self._store.runs.add(run)
+            self._add(run)
         else:
-            afresh = run.model_copy(update={"number": former.number}).to_document()
-            self._store.runs.change({"_id": afresh.pop("_id")}, afresh)
+            number = former.number or run.number
+            self._replace(former, run.model_copy(update={"number": number}))
         return self._claim_uploads(run.id, token)
+
+    def _add(self, run: TrainingRun) -> None:
+        try:
+            self._store.runs.add(run)
+        except AlreadyExists as error:
+            raise LeaseLost("LEASE_LOST", run=run.id) from error
+
+    def _replace(self, former: TrainingRun, run: TrainingRun) -> None:
+        """Put a run in the place of a former one that was read under the same lease."""
+        changes = run.to_document()
+        same = {"_id": changes.pop("_id"), "token": former.token}
+        if not self.is_alive(run) or not self._change(same, changes):
+            raise LeaseLost("LEASE_LOST", run=run.id)
 
     def _take_over(
         self, run: TrainingRun, token: str, request: PartitionRequest
@@ -229,6 +270,7 @@ class Claims:
             {"_id": run.id, "token": run.token},
             {
                 "token": token,
+                "number": self._own_number(run),
                 "attempts": run.attempts + 1,
                 "flow_run_id": request.flow_run_id,
                 "under_way": None,
@@ -267,6 +309,6 @@ class Claims:
             },
         )
         self._store.runs.change(
-            {"_id": run.id, "status": RunStatus.OPEN},
+            {"_id": run.id, "token": run.token, "status": RunStatus.OPEN},
             {"status": RunStatus.HELD, "finished_at": to_text(self._clock())},
         )

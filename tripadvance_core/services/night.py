@@ -20,14 +20,14 @@ from tripadvance_core.domain.partition import Choice
 from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.domain.window import Admission, admit
-from tripadvance_core.errors import TripAdvanceError, WindowClosed
+from tripadvance_core.errors import LeaseLost, TripAdvanceError, WindowClosed
 from tripadvance_core.services.claims import LEASE, Claims, PartitionRequest
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.leases import Lease, acquire, kept_alive, release
+from tripadvance_core.storage.leases import Lease, acquire, kept_alive, release, renew
 
 STOP_BEFORE_CLOSING = timedelta(seconds=30)
 """Time to put the uploads back before the window's end."""
@@ -161,6 +161,7 @@ class Night:
         if run is None:
             choice = self._claims.next_choice(order.request)
             return NightResult(NightState.NOT_ENOUGH, choice)
+        self._require_lease(lease, run)
         stop_at = admission.closes and admission.closes - STOP_BEFORE_CLOSING
         try:
             steps.preprocess(run.id, lease.token)
@@ -181,6 +182,15 @@ class Night:
         if order.experiment is not None:
             return self._claims.begin(order.experiment, token, order.request)
         return self._claims.claim(token, order.request, order.rebuild)
+
+    def _require_lease(self, lease: Lease, run: TrainingRun) -> None:
+        """Take a claim back that was made after the lease was lost.
+
+        Where the lease is still held, it was held when the claim was made.
+        """
+        if not renew(self._database, lease, self._clock()):
+            self._claims.take_back(run, lease.token)
+            raise LeaseLost("LEASE_LOST", run=run.id)
 
     def _turn_away(self, order: NightOrder) -> None:
         """End an experiment that nobody will start again."""
