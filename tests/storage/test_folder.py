@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tripadvance_core.errors import Unavailable
+from tripadvance_core.storage import folder
 from tripadvance_core.storage.folder import FolderStore
 
 
@@ -84,6 +85,14 @@ def test_new_folders_are_synced_into_their_parents(
     store.put("a/b/c", b"1")
     folders = [root, root / "a", root / "a/b"]
     assert {folder.stat().st_ino for folder in folders} <= synced
+
+
+def test_store_opens_while_another_process_renames_what_it_has_written(
+    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed_meanwhile = root / ".being-written"
+    monkeypatch.setattr(folder, "_files", lambda _root: iter([renamed_meanwhile]))
+    store.ensure()
 
 
 def test_what_killed_writers_left_is_no_object_and_goes_after_a_day(

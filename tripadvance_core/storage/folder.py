@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tripadvance_core.errors import NotFound, Unavailable
@@ -77,10 +77,10 @@ class FolderStore:
 
     def _remove_abandoned(self) -> None:
         """Remove what was left by writers that were killed before they could."""
-        for file in _files(self._root):
-            age = time.time() - file.stat().st_mtime
-            if _is_temporary(file) and age > _ABANDONED_AFTER_SECONDS:
-                file.unlink(missing_ok=True)
+        for file in filter(_is_temporary, _files(self._root)):
+            with suppress(FileNotFoundError):  # its writer has renamed it meanwhile
+                if time.time() - file.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                    file.unlink()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
