@@ -21,7 +21,6 @@ from tripadvance_core.errors import AlreadyExists
 from tripadvance_core.services.night import NightOrder, NightResult, NightState
 from tripadvance_core.settings import load_settings
 from tripadvance_core.storage.objects import load_file
-from tripadvance_core.storage.repository import Repositories
 
 LEASE_SECONDS = 3600.0
 SMALL: dict[str, Any] = {
@@ -157,18 +156,21 @@ def _lost_uploads(world: World, services: Services) -> Iterator[str]:
 
 
 def _trained_not_once(services: Services) -> Iterator[str]:
-    """Look for files of a finished night that no model, or two, count as their own."""
-    runs = Repositories(services.database).runs.select({"status": RunStatus.DONE})
+    """Look for files that no night, or two, count as their own.
+
+    A night that was given up after it had saved its model has trained its files.
+    """
     by_night = Counter(
         upload_id
-        for run in runs
-        if run.experiment is None
+        for run in services.training.runs()
+        if run.experiment is None and "save" in run.steps
         for upload_id in run.upload_ids
         if upload_id in run.steps["train"]["upload_ids"]
     )
     for upload in services.uploads.all():
         trained = upload.status is UploadStatus.TRAINED
-        if trained and not upload.intervention and by_night[upload.id] != 1:
+        nights = by_night[upload.id] or int(bool(upload.trained_in))
+        if trained and nights != 1:
             yield f"{upload.name} was trained by {by_night[upload.id]} nights"
         if upload.status is UploadStatus.CLAIMED:
             yield f"{upload.name} is still claimed"

@@ -118,3 +118,20 @@ def test_run_taken_over_without_the_lease_stays_open_for_the_next(
     result = house.run()
     assert (result.run.number, result.run.attempts) == (1, 3)
     assert house.services.invariants.violations() == []
+
+
+def test_claim_of_a_former_holder_takes_nothing_from_its_successor(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = house.upload()
+    other = another(house)
+    house.services.claims.claim("of a dead process", house.request())
+
+    def taken_over() -> None:
+        other.claims.claim("of a successor", house.request())
+
+    stand_still_before("_claim_uploads", house, monkeypatch, taken_over)
+    with pytest.raises(LeaseLost):
+        house.run()
+    assert other.uploads.find(upload.id).claim.token == "of a successor"
+    other.database.close()

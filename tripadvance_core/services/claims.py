@@ -150,7 +150,8 @@ class Claims:
         Its number goes, too, for another run may have been given the same. A run that
         was taken over stays open, for its next holder.
         """
-        if run.attempts > 1:
+        former = self._store.runs.get(run.id)
+        if run.attempts > 1 and former.status is RunStatus.OPEN:
             return
         self._store.uploads.change(
             {"claim.token": token, "status": UploadStatus.CLAIMED},
@@ -282,21 +283,32 @@ class Claims:
         return self._claim_uploads(run.id, token)
 
     def _claim_uploads(self, run_id: str, token: str) -> TrainingRun:
+        """Claim what a run waits for, and what its former holders had claimed.
+
+        The uploads are read before the run: where that is still this holder's, no
+        later one has claimed them, and each changes only if it is as it was read.
+        """
+        chosen = self._store.runs.get(run_id).upload_ids
+        uploads = self._store.uploads.select({"_id": {"$in": list(chosen)}})
         run = self._store.runs.get(run_id)
+        if run.token != token:
+            raise LeaseLost("LEASE_LOST", run=run_id)
         if run.experiment is not None:
             return run
-        claim = Claim(token=token, run_id=run_id).model_dump(mode="json")
-        for upload_id in run.upload_ids:
-            self._store.uploads.change(
-                {
-                    "_id": upload_id,
-                    "$or": [
-                        {"status": UploadStatus.PENDING},
-                        {"status": UploadStatus.CLAIMED, "claim.run_id": run_id},
-                    ],
-                },
-                {"status": UploadStatus.CLAIMED, "claim": claim},
-            )
+        claim = Claim(token=token, run_id=run_id)
+        for upload in uploads:
+            if upload.status is UploadStatus.PENDING or _is_claimed_by(run, upload):
+                self._store.uploads.change(
+                    {
+                        "_id": upload.id,
+                        "status": upload.status,
+                        "claim.token": upload.claim and upload.claim.token,
+                    },
+                    {
+                        "status": UploadStatus.CLAIMED,
+                        "claim": claim.model_dump(mode="json"),
+                    },
+                )
         return run
 
     def _hold(self, run: TrainingRun) -> None:
@@ -312,3 +324,7 @@ class Claims:
             {"_id": run.id, "token": run.token, "status": RunStatus.OPEN},
             {"status": RunStatus.HELD, "finished_at": to_text(self._clock())},
         )
+
+
+def _is_claimed_by(run: TrainingRun, upload: Upload) -> bool:
+    return upload.claim is not None and upload.claim.run_id == run.id
