@@ -7,6 +7,7 @@ import pytest
 
 from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.errors import Conflict, LeaseLost, Unavailable
+from tripadvance_core.services import training as training_module
 from tripadvance_core.services.night import NightState
 
 
@@ -101,3 +102,25 @@ def test_step_whose_acknowledgement_was_lost_is_known_as_done(house: Any) -> Non
         step(run.id, "holder")
     training.promote(run.id, "holder")
     assert len(house.services.registry.history()) == 1
+
+
+def test_rounds_of_a_former_holder_are_not_told_as_its_successor_s(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.upload()
+    house.run()  # so that there is something to learn from without the claim
+    house.upload()
+    services = house.services
+    run = services.claims.claim("former", house.request())
+    services.training.preprocess(run.id, "former")
+    recorder = training_module.RoundsRecorder
+
+    def overtaken(*given: Any) -> Any:
+        services.claims.claim("of a successor", house.request())
+        store, _, *rest = given
+        return recorder(store, services.training.run(run.id), *rest)
+
+    monkeypatch.setattr(training_module, "RoundsRecorder", overtaken)
+    with pytest.raises(LeaseLost):
+        services.training.train(run.id, "former")
+    assert services.training.run(run.id).under_way is None

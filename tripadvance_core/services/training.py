@@ -125,7 +125,9 @@ class TrainingService:
             uploads = self._uploads(run, token)
             if run.experiment is not None:
                 require_all(run.upload_ids, uploads)
-            sound = [h for u in uploads if (h := self._hashes(u, run)) is not None]
+            sound = [
+                h for u in uploads if (h := self._hashes(u, run, token)) is not None
+            ]
             result["files"] = len(sound)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
             result["rows_kept"] = sum(hashes.size for hashes in sound)
@@ -151,7 +153,7 @@ class TrainingService:
             if result is None:
                 return
             run = self._store.runs.get(run_id)
-            rounds = RoundsRecorder(self._store, run, on_round)
+            rounds = RoundsRecorder(self._store, run, token, on_round)
             rounds.stop_if_asked()
             history = self._history(run, token)
             parameters = self._parameters(run)
@@ -272,7 +274,10 @@ class TrainingService:
             raise LeaseLost("LEASE_LOST", run=run_id)
         mine = {"_id": run_id, "token": token, "status": RunStatus.OPEN}
         begun = StepUnderWay(name=name, since=self._clock())
-        self._store.runs.change(mine, {"under_way": begun.model_dump(mode="json")})
+        if not self._store.runs.change(
+            mine, {"under_way": begun.model_dump(mode="json")}
+        ):
+            raise LeaseLost("LEASE_LOST", run=run_id)
         result: dict[str, Any] = {}
         wall, cpu = time.perf_counter(), time.process_time()
         yield result
@@ -297,7 +302,7 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _hashes(self, upload: Upload, run: TrainingRun) -> RowHashes | None:
+    def _hashes(self, upload: Upload, run: TrainingRun, token: str) -> RowHashes | None:
         """Return the identities of an upload's rows; lost or damaged, it is held.
 
         An experiment holds nothing: it raises.
@@ -308,7 +313,7 @@ class TrainingService:
             if run.experiment is not None:
                 raise
             held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
-            self._change_claimed(upload, run.token, held)
+            self._change_claimed(upload, token, held)
             return None
 
     def _tuned(
