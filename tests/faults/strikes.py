@@ -6,12 +6,12 @@ must be as if nothing had happened.
 """
 
 import os
+import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Never
 
@@ -87,7 +87,6 @@ class Outcome:
     broken: list[str]
     orphans: list[str] = field(default_factory=list)
     told: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
 
     @property
     def reached(self) -> bool:
@@ -108,22 +107,31 @@ def prepared(work: Work, folder: Path) -> World:
 
 
 def strikes(
-    work: Work, kind: Kind, folder: Path, *, first: int = 1, every: int = 1
+    work: Work,
+    kinds: Iterable[Kind],
+    folder: Path,
+    *,
+    first: int = 1,
+    every: int = 1,
+    most: int | None = None,
 ) -> Iterator[Outcome]:
-    """Strike every so manieth call of a work until it ends without being struck."""
+    """Strike every so manieth call of a work until it ends without being struck.
+
+    ``most`` bounds how often each kind strikes.
+    """
     base = prepared(work, folder / "base")
-    expected = strike(base, work, kind, 0, folder / "0").told
-    for at in count(first, every):
-        outcome = strike(base, work, kind, at, folder / str(at))
-        if not outcome.reached:
-            return
-        outcome.broken += differences(expected, outcome.told)
-        yield outcome
+    expected = strike(base, work, Kind.FAILED, 0, folder / "0").told
+    for kind in kinds:
+        for at in islice(count(first, every), most):
+            outcome = strike(base, work, kind, at, folder / f"{kind.name}-{at}")
+            if not outcome.reached:
+                break
+            outcome.broken += differences(expected, outcome.told)
+            yield outcome
 
 
 def strike(base: World, work: Work, kind: Kind, at: int, folder: Path) -> Outcome:
     """Strike one call on a copy of a world, and let everybody go on."""
-    began = time.perf_counter()
     world = base.copied_to(folder)
     do = _do_in_child if kind is Kind.KILLED else _do
     outcome = do(world, work, kind, at)
@@ -141,7 +149,7 @@ def strike(base: World, work: Work, kind: Kind, at: int, folder: Path) -> Outcom
     except Exception as error:  # noqa: BLE001 - told with the strike that led to it
         outcome.broken.append(f"afterwards: {type(error).__name__}: {error}")
     world.close()
-    outcome.seconds = time.perf_counter() - began
+    shutil.rmtree(folder)
     return outcome
 
 
