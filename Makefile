@@ -13,7 +13,7 @@ NEEDED := "TripAdvance needs Python 3.11, 3.12 or 3.13 with its venv module" \
 	"(Debian: apt install python3-venv). Name yours: make PYTHON=/path/to/python3.11"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion screenshots audit sbom lock
+.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion bench-faults screenshots audit sbom lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +52,9 @@ bench-web: $(VENV)/installed-dev ## Start and load the web app beside a bare Gra
 
 bench-promotion: install ## Tell how often the promotion rule is wrong, beside other rules
 	$(BIN)/python benchmarks/promotion_rule.py
+
+bench-faults: $(VENV)/installed-dev ## Let every call of a night and of people fail, and tell what is lost
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults.py
 
 screenshots: $(VENV)/installed-dev ## Take a picture of every page of the web app
 	$(BIN)/python docs/screenshots.py

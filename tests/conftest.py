@@ -1,12 +1,12 @@
 """What every test stands on: no settings from outside, one thread, made-up fares."""
 
 import os
-import random
 from collections.abc import Callable
-from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import fares
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when xgboost is first imported
 
@@ -32,25 +32,7 @@ def own_settings(
 @pytest.fixture(scope="session")
 def make_fares() -> Callable[..., bytes]:
     """Give a maker of CSV files with learnable fares, always the same for a seed."""
-
-    def make(rows: int = 300, seed: int = 1) -> bytes:
-        rng = random.Random(seed)  # noqa: S311 - test data
-        cities = ["Salvador", "Recife", "São Paulo", "Belém", "Curitiba"]
-        levels = {"Gol": 1.0, "Latam": 1.2, "Azul": 1.4}
-        lines = ["date,start_city,end_city,airline,duration,price"]
-        for _ in range(rows):
-            day = date(2025, 1, 1) + timedelta(days=rng.randrange(365))
-            start, end = rng.sample(cities, 2)
-            airline = rng.choice(list(levels))
-            minutes = 60 + 35 * abs(cities.index(start) - cities.index(end))
-            season = 1.4 if day.month in (1, 7, 12) else 1.0
-            price = minutes * levels[airline] * season * rng.uniform(0.95, 1.05)
-            lines.append(
-                f"{day:%d/%m/%Y},{start},{end},{airline},{minutes},{price:.2f}"
-            )
-        return "\n".join(lines).encode()
-
-    return make
+    return fares.make_fares
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

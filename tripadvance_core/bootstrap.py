@@ -92,6 +92,8 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     alerts = Alerts(settings, database, clock)
     registry = Registry(database, objects, alerts, clock, settings.secret)
     registry.repair()
+    uploads = UploadService(settings, database, objects, alerts, clock)
+    uploads.repair()
     night_settings = NightSettingsService(settings, database, clock)
     claims = Claims(settings, night_settings, database, alerts, clock)
     panels = Panels(settings, database, objects, clock)
@@ -125,7 +127,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         alerts=alerts,
         overview=OverviewService(night_settings, claims, database, clock),
         figures=FiguresService(database, registry, alerts),
-        uploads=UploadService(settings, database, objects, alerts, clock),
+        uploads=uploads,
         explorer=Explorer(database, objects),
         claims=claims,
         training=training,

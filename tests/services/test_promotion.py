@@ -49,7 +49,9 @@ def plant(house: Any, model: Any, hashes: Any) -> None:
     """Let a model have trained on further rows."""
     objects = house.services.objects
     trained = load_hashes(objects, model.trained_on)
-    planted = store_hashes(objects, "planted", np.concatenate([trained, hashes]))
+    planted = store_hashes(
+        objects, "planted", "hashes", np.concatenate([trained, hashes])
+    )
     house.services.database.update(
         "models", {"_id": model.id}, {"trained_on": planted.model_dump(mode="json")}
     )
@@ -122,7 +124,10 @@ def test_planted_overlap_stops_the_comparison(
             found = StoredFile.model_validate(run.steps["train"]["trained_on"])
             hashes = load_hashes(lenient.services.objects, found)
             planted = store_hashes(
-                lenient.services.objects, found.key, np.concatenate([hashes, rows])
+                lenient.services.objects,
+                "planted",
+                "hashes",
+                np.concatenate([hashes, rows]),
             )
             lenient.services.database.update(
                 "training_runs",

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tripadvance_core.domain.entities import ModelRole
-from tripadvance_core.errors import Conflict, Corrupted, NotFound
+from tripadvance_core.bootstrap import build_services
+from tripadvance_core.domain.entities import MasterPointer, ModelRole
+from tripadvance_core.errors import Conflict, Corrupted, NotFound, Unavailable
 from tripadvance_core.storage.repository import Repositories
 
 
@@ -39,6 +40,25 @@ def test_rollback_gives_master_back(two_models: Any) -> None:
     registry.rollback(reason="no good", by="bia")
     assert registry.master().number == 1
     assert [p.by for p in registry.history()] == ["bia", "ana", "night"]
+
+
+def test_rollback_that_was_cut_off_bars_the_model_at_the_next_start(
+    two_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = two_models.services
+    services.registry.promote("v2", reason="try", by="ana")
+
+    def silent(_pointer: MasterPointer) -> str:
+        raise Unavailable("DATABASE_UNAVAILABLE", address="x", problem="silent")
+
+    monkeypatch.setattr(services.registry, "_read_back", silent)
+    with pytest.raises(Unavailable):
+        services.registry.rollback(reason="no good", by="bia")
+    started = build_services(services.settings, services.clock)
+    assert started.registry.master().number == 1
+    assert started.registry.version("v2").barred == "no good"
+    assert started.registry.version("v1").barred is None
+    started.database.close()
 
 
 def test_rollback_without_a_former_master_is_refused(two_models: Any) -> None:

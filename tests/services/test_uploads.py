@@ -7,8 +7,14 @@ from typing import Any
 import openpyxl
 import pytest
 
+from tripadvance_core.bootstrap import build_services
 from tripadvance_core.domain.entities import ColumnMapping, UploadStatus
-from tripadvance_core.errors import AlreadyExists, Conflict, NotFound
+from tripadvance_core.errors import (
+    AlreadyExists,
+    Conflict,
+    NotFound,
+    Unavailable,
+)
 from tripadvance_core.services.claims import PartitionRequest
 from tripadvance_core.services.history import read_rows
 from tripadvance_core.services.uploads import HELD_FOR_REVIEW, Verdict
@@ -139,6 +145,25 @@ def test_withdrawn_file_waits_for_no_night_and_may_come_again(house: Any) -> Non
     again, _ = uploads.ingest(GOOD, "a.csv", PLAIN, owner="ana")
     assert again.status is UploadStatus.PENDING
     assert again.intervention is None
+
+
+def test_withdrawal_that_was_cut_off_marks_the_models_at_the_next_start(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = house.services
+    upload = house.upload()
+    house.run()
+
+    def silent(_upload_id: str) -> None:
+        raise Unavailable("DATABASE_UNAVAILABLE", address="x", problem="silent")
+
+    monkeypatch.setattr(services.uploads, "models_trained_on", silent)
+    with pytest.raises(Unavailable):
+        services.uploads.withdraw(upload.id, by="ana", reason="test fares")
+    assert services.registry.master().withdrawn_upload_ids == ()
+    started = build_services(services.settings, services.clock)
+    assert started.registry.master().withdrawn_upload_ids == (upload.id,)
+    started.database.close()
 
 
 def test_models_that_learned_from_a_withdrawn_file_are_marked(house: Any) -> None:

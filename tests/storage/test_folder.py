@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tripadvance_core.errors import Unavailable
+from tripadvance_core.storage import folder
 from tripadvance_core.storage.folder import FolderStore
 
 
@@ -85,6 +86,15 @@ def test_new_folders_are_synced_into_their_parents(
     store.put("a/b/c", b"1")
     folders = [root, root / "a", root / "a/b"]
     assert {folder.stat().st_ino for folder in folders} <= synced
+
+
+def test_files_that_another_process_renames_meanwhile_are_passed_over(
+    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed_meanwhile = root / ".being-written"
+    monkeypatch.setattr(folder, "_files", lambda _root: iter([renamed_meanwhile]))
+    assert store.discard_unfinished(datetime.now(UTC)) == []
+    assert list(store.keys_before(datetime.now(UTC))) == []
 
 
 def test_what_killed_writers_left_is_no_object_and_can_be_discarded(

@@ -326,6 +326,7 @@ class MasterPointer(Entity):
     """Which model is MASTER; ``version`` counts the switches.
 
     ``decision_id`` names the record of the decision, where nobody switched by hand.
+    ``bars_previous`` tells that the former MASTER is not promoted again by itself.
     """
 
     model_id: str
@@ -335,6 +336,7 @@ class MasterPointer(Entity):
     by: str
     at: Moment
     decision_id: str | None = None
+    bars_previous: bool = False
 
 
 class Promotion(Entity):
@@ -347,6 +349,7 @@ class Promotion(Entity):
     by: str
     at: Moment
     decision_id: str | None = None
+    bars_previous: bool = False
 
 
 class DecisionRecord(Entity):

@@ -19,7 +19,7 @@ from tripadvance_core.domain.partition import (
     partition_id,
 )
 from tripadvance_core.domain.times import Clock, to_text
-from tripadvance_core.errors import Conflict, LeaseLost
+from tripadvance_core.errors import AlreadyExists, Conflict, LeaseLost
 from tripadvance_core.services.alerts import CUT_OFF, Alerts
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.uploads import OLDEST_FIRST
@@ -147,6 +147,30 @@ class Claims:
         )
         return status
 
+    def take_back(self, run: TrainingRun, token: str) -> None:
+        """Undo a claim that was made after the lease was lost, if it still stands.
+
+        Its number goes, too, for another run may have been given the same. A run that
+        was taken over stays open, for its next holder.
+        """
+        former = self._store.runs.get(run.id)
+        if run.attempts > 1 and former.status is RunStatus.OPEN:
+            return
+        self._store.uploads.change(
+            {"claim.token": token, "status": UploadStatus.CLAIMED},
+            {"status": UploadStatus.PENDING, "claim": None},
+        )
+        ended = RunStatus.RELEASED if run.experiment is None else RunStatus.FAILED
+        self._change(
+            {"_id": run.id, "token": token, "status": RunStatus.OPEN},
+            {
+                "status": ended,
+                "number": 0,
+                "failure": "LEASE_LOST",
+                "finished_at": to_text(self._clock()),
+            },
+        )
+
     def note_failure(self, run: TrainingRun, token: str, code: str) -> None:
         """Write down what a run met.
 
@@ -195,6 +219,11 @@ class Claims:
         last = self._store.runs.select(order=[("number", -1)], limit=1)
         return last[0].number + 1 if last else 1
 
+    def _own_number(self, run: TrainingRun) -> int:
+        """Return the number of a run, anew where it was opened without the lease."""
+        alone = self._store.runs.count({"number": run.number}) == 1
+        return run.number if alone else self._next_number()
+
     def _open(
         self,
         run_id: str,
@@ -216,7 +245,7 @@ class Claims:
             run_id, former = f"{run_id}-{number}", None
         run = TrainingRun(
             id=run_id,
-            number=former.number if former else number,
+            number=(former.number if former else 0) or number,
             upload_ids=tuple(upload.id for upload in uploads),
             size_bytes=sum(upload.size_bytes for upload in uploads),
             status=RunStatus.OPEN,
@@ -228,11 +257,23 @@ class Claims:
             settings_version=in_force.number,
         )
         if former is None:
-            self._store.runs.add(run)
+            self._add(run)
         else:
-            afresh = run.to_document()
-            self._store.runs.change({"_id": afresh.pop("_id")}, afresh)
+            self._replace(former, run)
         return self._claim_uploads(run.id, token)
+
+    def _add(self, run: TrainingRun) -> None:
+        try:
+            self._store.runs.add(run)
+        except AlreadyExists as error:
+            raise LeaseLost("LEASE_LOST", run=run.id) from error
+
+    def _replace(self, former: TrainingRun, run: TrainingRun) -> None:
+        """Put a run in the place of a former one that was read under the same lease."""
+        changes = run.to_document()
+        same = {"_id": changes.pop("_id"), "token": former.token}
+        if not self.is_alive(run) or not self._change(same, changes):
+            raise LeaseLost("LEASE_LOST", run=run.id)
 
     def _take_over(
         self, run: TrainingRun, token: str, request: PartitionRequest
@@ -242,6 +283,7 @@ class Claims:
             {"_id": run.id, "token": run.token},
             {
                 "token": token,
+                "number": self._own_number(run),
                 "attempts": run.attempts + 1,
                 "flow_run_id": request.flow_run_id,
                 "under_way": None,
@@ -253,21 +295,32 @@ class Claims:
         return self._claim_uploads(run.id, token)
 
     def _claim_uploads(self, run_id: str, token: str) -> TrainingRun:
+        """Claim what a run waits for, and what its former holders had claimed.
+
+        The uploads are read before the run: where that is still this holder's, no
+        later one has claimed them, and each changes only if it is as it was read.
+        """
+        chosen = self._store.runs.get(run_id).upload_ids
+        uploads = self._store.uploads.select({"_id": {"$in": list(chosen)}})
         run = self._store.runs.get(run_id)
+        if run.token != token:
+            raise LeaseLost("LEASE_LOST", run=run_id)
         if run.experiment is not None:
             return run
-        claim = Claim(token=token, run_id=run_id).model_dump(mode="json")
-        for upload_id in run.upload_ids:
-            self._store.uploads.change(
-                {
-                    "_id": upload_id,
-                    "$or": [
-                        {"status": UploadStatus.PENDING},
-                        {"status": UploadStatus.CLAIMED, "claim.run_id": run_id},
-                    ],
-                },
-                {"status": UploadStatus.CLAIMED, "claim": claim},
-            )
+        claim = Claim(token=token, run_id=run_id)
+        for upload in uploads:
+            if upload.status is UploadStatus.PENDING or _is_claimed_by(run, upload):
+                self._store.uploads.change(
+                    {
+                        "_id": upload.id,
+                        "status": upload.status,
+                        "claim.token": upload.claim and upload.claim.token,
+                    },
+                    {
+                        "status": UploadStatus.CLAIMED,
+                        "claim": claim.model_dump(mode="json"),
+                    },
+                )
         return run
 
     def _hold(self, run: TrainingRun) -> None:
@@ -282,6 +335,10 @@ class Claims:
             },
         )
         self._store.runs.change(
-            {"_id": run.id, "status": RunStatus.OPEN},
+            {"_id": run.id, "token": run.token, "status": RunStatus.OPEN},
             {"status": RunStatus.HELD, "finished_at": to_text(self._clock())},
         )
+
+
+def _is_claimed_by(run: TrainingRun, upload: Upload) -> bool:
+    return upload.claim is not None and upload.claim.run_id == run.id

@@ -20,7 +20,7 @@ from tripadvance_core.domain.partition import Choice
 from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.domain.window import Admission, admit
-from tripadvance_core.errors import TripAdvanceError, WindowClosed
+from tripadvance_core.errors import LeaseLost, TripAdvanceError, WindowClosed
 from tripadvance_core.services.claims import LEASE, Claims, PartitionRequest
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import Registry
@@ -28,7 +28,13 @@ from tripadvance_core.services.sweeper import Sweeper
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.leases import Lease, kept_alive, release, wait_for
+from tripadvance_core.storage.leases import (
+    Lease,
+    kept_alive,
+    release,
+    renew,
+    wait_for,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -169,6 +175,7 @@ class Night:
         if run is None:
             choice = self._claims.next_choice(order.request)
             return NightResult(NightState.NOT_ENOUGH, choice)
+        self._require_lease(lease, run)
         stop_at = admission.closes and admission.closes - STOP_BEFORE_CLOSING
         try:
             steps.preprocess(run.id, lease.token)
@@ -196,6 +203,15 @@ class Night:
         if order.ordered is not None:
             return self._claims.begin(order.ordered, token, order.request)
         return self._claims.claim(token, order.request, order.rebuild)
+
+    def _require_lease(self, lease: Lease, run: TrainingRun) -> None:
+        """Take a claim back that was made after the lease was lost.
+
+        Where the lease is still held, it was held when the claim was made.
+        """
+        if not renew(self._database, lease, self._clock()):
+            self._claims.take_back(run, lease.token)
+            raise LeaseLost("LEASE_LOST", run=run.id)
 
     def _turn_away(self, order: NightOrder) -> None:
         """End an ordered run that nobody will start again."""

@@ -20,7 +20,7 @@ from tripadvance_core.domain.times import Clock, to_text
 from tripadvance_core.services.comparison import STANDING
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_apart
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.joining import ROW_HASH
 
@@ -120,7 +120,7 @@ class Panels:
             number=number,
             drawn_at=self._clock(),
             rows=store_hashes(
-                self._objects, f"panels/{STANDING.lower()}{number}", rows
+                self._objects, "panels", f"{STANDING.lower()}{number}", rows
             ),
             digest=digest(rows),
         )
@@ -128,9 +128,12 @@ class Panels:
         return panel
 
 
-def store_hashes(objects: ObjectStore, key: str, hashes: RowHashes) -> StoredFile:
+def store_hashes(
+    objects: ObjectStore, folder: str, name: str, hashes: RowHashes
+) -> StoredFile:
     """Store distinct row hashes, sorted."""
-    return store_file(objects, key, np.unique(hashes).astype(_ON_DISK).tobytes())
+    content = np.unique(hashes).astype(_ON_DISK).tobytes()
+    return store_apart(objects, folder, name, content)
 
 
 def load_hashes(objects: ObjectStore, file: StoredFile) -> RowHashes:

@@ -20,12 +20,16 @@ def untold(_done: int, _of: int) -> None:
 class RoundsRecorder:
     """Records boosting rounds in the run's document, seldom enough to cost nothing.
 
-    With each record it looks whether a person has stopped the run.
+    With each record it looks whether a person has stopped the run. ``token`` is its own
+    holder's: the run may by now have been read with that of a later one.
     """
 
-    def __init__(self, store: Repositories, run: TrainingRun, tell: OnRound) -> None:
+    def __init__(
+        self, store: Repositories, run: TrainingRun, token: str, tell: OnRound
+    ) -> None:
         self._store = store
         self._run = run
+        self._token = token
         self._tell = tell
         self._recorded_at = -RECORD_EVERY_SECONDS
         self.asked_to_stop = run.stopped_by is not None
@@ -43,7 +47,7 @@ class RoundsRecorder:
             return
         self._recorded_at = now
         self._store.runs.change(
-            {"_id": self._run.id, "token": self._run.token, "status": RunStatus.OPEN},
+            {"_id": self._run.id, "token": self._token, "status": RunStatus.OPEN},
             {"under_way.rounds_done": done, "under_way.rounds": of},
         )
         self.asked_to_stop = self._store.runs.get(self._run.id).stopped_by is not None

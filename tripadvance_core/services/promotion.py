@@ -38,7 +38,7 @@ from tripadvance_core.services.panels import Panels
 from tripadvance_core.services.registry import NIGHT, Registry
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_apart
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet, to_parquet
 
@@ -167,8 +167,12 @@ class Promoter:
                 self._store.shadows.change({"_id": shadow.id}, {"open": False})
                 continue
             table = score(rows, model, rival, baseline)
-            key = f"shadows/{shadow.id}/{run.id}.parquet"
-            scored[shadow.id] = store_file(self._objects, key, to_parquet(table))
+            scored[shadow.id] = store_apart(
+                self._objects,
+                f"shadows/{shadow.id}",
+                f"{run.id}.parquet",
+                to_parquet(table),
+            )
         return scored
 
     def look_again(
@@ -218,9 +222,8 @@ class Promoter:
             record,
             replacing=shadow.rival_id,
             reason="PROBATION_LOST" if shadow.former else None,
+            bars_previous=shadow.former,
         )
-        if shadow.former and decision.outcome is Outcome.PROMOTE:
-            self._registry.bar(shadow.rival_id, "PROBATION_LOST")
         if not shadow.former:
             self._keep_decision(version, decision)
         if decision.outcome is not Outcome.HOLD:
@@ -399,12 +402,11 @@ class Promoter:
         replacing: str | None,
         reason: str | None = None,
         by: str = NIGHT,
+        bars_previous: bool = False,
     ) -> PromotionDecision:
-        """Move MASTER as decided; hold the model if MASTER moved meanwhile."""
+        """Move MASTER as decided, once; hold the model if MASTER moved meanwhile."""
         decision = record.decision
-        pointer = self._registry.pointer()
-        reigns = pointer is not None and pointer.model_id == version.id
-        if decision.outcome is not Outcome.PROMOTE or reigns:
+        if decision.outcome is not Outcome.PROMOTE or self._is_done(record):
             return decision
         try:
             self._registry.switch(
@@ -413,9 +415,22 @@ class Promoter:
                 reason=reason or decision.reason,
                 by=by,
                 decision_id=record.id,
+                bars_previous=bars_previous,
             )
         except Conflict as conflict:
+            if self._is_done(record):
+                return decision
             return decision.model_copy(
                 update={"outcome": Outcome.HOLD, "reason": conflict.code}
             )
         return decision
+
+    def _is_done(self, record: DecisionRecord) -> bool:
+        """Tell whether MASTER has moved as decided.
+
+        Whoever takes a run over may find that done, and undone by a person since.
+        """
+        done = self._registry.has_followed(record.id)
+        pointer = self._registry.pointer()
+        reigns = pointer is not None and pointer.model_id == record.challenger_id
+        return done or reigns

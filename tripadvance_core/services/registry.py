@@ -143,6 +143,18 @@ class Registry:
         """Return every switch of MASTER, newest first."""
         return self._store.promotions.select(order=[("version", -1)])
 
+    def has_followed(self, decision_id: str) -> bool:
+        """Tell whether MASTER has moved by a decision, whatever has become of it since.
+
+        A switch that failed and was taken back does not count.
+        """
+        self.repair()  # so that the last switch stands in the history, too
+        by_decision = self._store.promotions.select({"decision_id": decision_id})
+        return any(
+            (after := self._after(switch)) is None or after.reason != SWITCH_FAILED
+            for switch in by_decision
+        )
+
     def reigns(self, number: int, size: int) -> Page[Reign]:
         """Return one page of the reigns of MASTER, newest first."""
         page = self._store.promotions.page(number, size, order=[("version", -1)])
@@ -219,6 +231,7 @@ class Registry:
         reason: str,
         by: str,
         decision_id: str | None = None,
+        bars_previous: bool = False,
     ) -> MasterPointer:
         """Make ``model`` MASTER if ``replacing`` still is, and see that it answers.
 
@@ -250,6 +263,7 @@ class Registry:
             by=by,
             at=self._now_after(current),
             decision_id=decision_id,
+            bars_previous=bars_previous,
         )
         self._swap(current, pointer)
         try:
@@ -286,9 +300,7 @@ class Registry:
         if current is not None and current.model_id == model.id:
             raise Conflict("ALREADY_MASTER", model=model.id)
         replacing = current.model_id if current else None
-        pointer = self.switch(model, replacing=replacing, reason=reason, by=by)
-        self._store.models.change({"_id": model.id}, {"barred": None})
-        return pointer
+        return self.switch(model, replacing=replacing, reason=reason, by=by)
 
     def rollback(
         self, *, reason: str, by: str, seen: int | None = None
@@ -312,13 +324,13 @@ class Registry:
         _require_unmoved(current, seen)
         if current is None or current.previous_model_id is None:
             raise NotFound("NO_PREVIOUS_MASTER")
-        pointer = self.promote(current.previous_model_id, reason=reason, by=by)
-        self.bar(current.model_id, reason)
-        return pointer
-
-    def bar(self, model_id: str, reason: str) -> None:
-        """Keep a model from being promoted again by itself."""
-        self._store.models.change({"_id": model_id}, {"barred": reason})
+        return self.switch(
+            self.version(current.previous_model_id),
+            replacing=current.model_id,
+            reason=reason,
+            by=by,
+            bars_previous=True,
+        )
 
     def rebuild_of_master(self, *, reason: str, by: str) -> Rebuild:
         """Return the order to rebuild MASTER without the files withdrawn since.
@@ -341,7 +353,7 @@ class Registry:
         return Rebuild(replaces=master.id, reason=reason, by=by)
 
     def repair(self) -> None:
-        """Write what is derived from the pointer: its history entry, the flags."""
+        """Write what is derived from the pointer: its history entry, flags and bars."""
         pointer = self.pointer()
         while pointer is not None:
             self._write_derived(pointer)
@@ -350,9 +362,12 @@ class Registry:
                 return
 
     def _reign(self, switch: Promotion) -> Reign:
-        next_one = self._store.promotions.find(f"{switch.version + 1:08d}")
+        after = self._after(switch)
         model = self.find(switch.model_id)
-        return Reign(switch, model, next_one.at if next_one else None)
+        return Reign(switch, model, after.at if after else None)
+
+    def _after(self, switch: Promotion) -> Promotion | None:
+        return self._store.promotions.find(f"{switch.version + 1:08d}")
 
     def _write_derived(self, pointer: MasterPointer) -> None:
         promotion = Promotion(
@@ -367,8 +382,13 @@ class Registry:
             {"MASTER": False, "role": ModelRole.ARCHIVED},
         )
         self._store.models.change(
-            {"_id": pointer.model_id}, {"MASTER": True, "role": ModelRole.MASTER}
+            {"_id": pointer.model_id},
+            {"MASTER": True, "role": ModelRole.MASTER, "barred": None},
         )
+        if pointer.bars_previous:
+            self._store.models.change(
+                {"_id": pointer.previous_model_id or ""}, {"barred": pointer.reason}
+            )
 
     def _tell(self, switch: Promotion) -> None:
         model = self.find(switch.model_id)

@@ -14,7 +14,7 @@ from tripadvance_core.storage.objects import (
     ObjectStore,
     load_file,
     load_if_sound,
-    store_file,
+    store_apart,
 )
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.joining import FareRows
@@ -39,7 +39,7 @@ class Review:
     def keep_profile(self, run_id: str, history: FareRows) -> StoredFile:
         """Store what the history of a run looks like, for the files to come."""
         profile = Profile.of(history).model_dump_json().encode()
-        return store_file(self._objects, f"profiles/{run_id}.json", profile)
+        return store_apart(self._objects, "profiles", f"{run_id}.json", profile)
 
     def _profile(self) -> Profile | None:
         """Describe the history of the last finished night, or else what waits."""

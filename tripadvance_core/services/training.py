@@ -71,7 +71,7 @@ from tripadvance_core.services.review import Review
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database, Where
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
+from tripadvance_core.storage.objects import ObjectStore, load_file, store_apart
 from tripadvance_core.storage.repository import Repositories
 from tripadvance_core.tabular.jobs import from_parquet, row_hashes_in, to_parquet
 from tripadvance_core.tabular.joining import ROW_HASH
@@ -132,7 +132,9 @@ class TrainingService:
             uploads = self._uploads(run, token)
             if run.experiment is not None:
                 require_all(run.upload_ids, uploads)
-            sound = [h for u in uploads if (h := self._hashes(u, run)) is not None]
+            sound = [
+                h for u in uploads if (h := self._hashes(u, run, token)) is not None
+            ]
             result["files"] = len(sound)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
             result["rows_kept"] = sum(hashes.size for hashes in sound)
@@ -158,7 +160,7 @@ class TrainingService:
             if result is None:
                 return
             run = self._store.runs.get(run_id)
-            rounds = RoundsRecorder(self._store, run, on_round)
+            rounds = RoundsRecorder(self._store, run, token, on_round)
             rounds.stop_if_asked()
             history = self._history(run, token)
             parameters = self._parameters(run)
@@ -181,15 +183,17 @@ class TrainingService:
             contents = model.to_files() | card
             result["model_id"] = model_id
             result |= self._judges(run, history, medians, model_id)
+            folder = f"models/{model_id}"
             files = [
-                store_file(self._objects, f"models/{model_id}/{name}", content)
+                store_apart(self._objects, folder, name, content)
                 for name, content in contents.items()
             ]
             self._registry.trust(files)
             result["files"] = [file.model_dump(mode="json") for file in files]
             result["trained_on"] = store_hashes(
                 self._objects,
-                f"models/{model_id}/trained-on",
+                folder,
+                "trained-on",
                 history.training.column(ROW_HASH),
             ).model_dump(mode="json")
             result["parameters"] = parameters.model_dump(mode="json")
@@ -237,10 +241,10 @@ class TrainingService:
             decision = version.decision
             if decision is None or run.rebuild is not None:
                 decision = self._promoter.decide_on(version, run)
-            if version.decision is None:
-                self._store.models.change(
-                    {"_id": version.id}, {"decision": decision.model_dump(mode="json")}
-                )
+            self._store.models.change(
+                {"_id": version.id, "decision": None},
+                {"decision": decision.model_dump(mode="json")},
+            )
             if decision.outcome is Outcome.HOLD:
                 self._alerts.challenger_held(version, decision.reason)
             shadows = run.steps["save"]["shadows"]
@@ -267,14 +271,17 @@ class TrainingService:
         The result and, after the last step, the end of the run are written at once.
         """
         run = self._store.runs.get(run_id)
-        if run.token != token or run.status is not RunStatus.OPEN:
-            raise LeaseLost("LEASE_LOST", run=run_id)
-        if name in run.steps:
+        if run.token == token and name in run.steps:
             yield None
             return
+        if run.token != token or run.status is not RunStatus.OPEN:
+            raise LeaseLost("LEASE_LOST", run=run_id)
         mine = {"_id": run_id, "token": token, "status": RunStatus.OPEN}
         begun = StepUnderWay(name=name, since=self._clock())
-        self._store.runs.change(mine, {"under_way": begun.model_dump(mode="json")})
+        if not self._store.runs.change(
+            mine, {"under_way": begun.model_dump(mode="json")}
+        ):
+            raise LeaseLost("LEASE_LOST", run=run_id)
         result: dict[str, Any] = {}
         wall, cpu = time.perf_counter(), time.process_time()
         yield result
@@ -299,7 +306,7 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _hashes(self, upload: Upload, run: TrainingRun) -> RowHashes | None:
+    def _hashes(self, upload: Upload, run: TrainingRun, token: str) -> RowHashes | None:
         """Return the identities of an upload's rows; lost or damaged, it is held.
 
         An experiment holds nothing: it raises.
@@ -311,7 +318,7 @@ class TrainingService:
                 raise
             held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
             self._alerts.upload_held(upload, loss.code)
-            self._change_claimed(upload, run.token, held)
+            self._change_claimed(upload, token, held)
             return None
 
     def _tuned(
@@ -382,8 +389,9 @@ class TrainingService:
         )
         rows = reserved.panels(in_b)
         table = to_parquet(rows.assign(baseline=medians(rows)))
-        key = f"models/{model_id}/judged-on.parquet"
-        judged_on = store_file(self._objects, key, table)
+        judged_on = store_apart(
+            self._objects, f"models/{model_id}", "judged-on.parquet", table
+        )
         return {
             "judged_on": judged_on.model_dump(mode="json"),
             "panel_b": panel_b.id if panel_b else None,
@@ -420,8 +428,11 @@ class TrainingService:
             role=ModelRole.CHALLENGER,
             created_at=self._clock(),
             files=files,
-            predictions=store_file(
-                self._objects, f"models/{model_id}/panels.parquet", to_parquet(scores)
+            predictions=store_apart(
+                self._objects,
+                f"models/{model_id}",
+                "panels.parquet",
+                to_parquet(scores),
             ),
             trained_on=trained_on,
             panels=self._proofs(model_id, trained_on, master, comparison),

@@ -199,12 +199,21 @@ class UploadService:
         """
         upload = self.find(upload_id)
         if upload.status is UploadStatus.WITHDRAWN:
+            self.repair()  # this may be somebody's second try
             raise Conflict("UPLOAD_WITHDRAWN", name=upload.name)
         changes = {"status": UploadStatus.WITHDRAWN, "reason": None}
         withdrawn = self._intervene(upload, "withdrawn", changes, by, reason)
         for model in self.models_trained_on(upload.id):
             mark_withdrawn(self._store, model)
         return withdrawn
+
+    def repair(self) -> None:
+        """Mark the models of files whose withdrawal was cut off before they were."""
+        withdrawn = self._store.uploads.select({"status": UploadStatus.WITHDRAWN})
+        ids = {upload.id for upload in withdrawn}
+        for model in self._store.models.select() if ids else ():
+            if ids & {*model.upload_ids} - {*model.withdrawn_upload_ids}:
+                mark_withdrawn(self._store, model)
 
     def page(self, number: int, status: UploadStatus | None = None) -> Page[Upload]:
         """Return one page of the uploads, newest first."""

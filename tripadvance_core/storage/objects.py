@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from tripadvance_core.domain.entities import StoredFile
 from tripadvance_core.errors import Corrupted, NotFound
 
+_DIGITS_OF_A_KEY = 12
+
 
 class ObjectStore(Protocol):
     """Bytes by key. Keys are made by the services, never taken from a user.
@@ -56,6 +58,18 @@ def store_file(objects: ObjectStore, key: str, content: bytes) -> StoredFile:
     return StoredFile(
         key=key, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content)
     )
+
+
+def store_apart(
+    objects: ObjectStore, folder: str, name: str, content: bytes
+) -> StoredFile:
+    """Store bytes under a key that other bytes never have; ``name`` ends it.
+
+    A process that stood still past its lease may still write. What it makes by then
+    may differ from what its successor has recorded, and must not take its place.
+    """
+    digest = hashlib.sha256(content).hexdigest()[:_DIGITS_OF_A_KEY]
+    return store_file(objects, f"{folder}/{digest}/{name}", content)
 
 
 def load_file(objects: ObjectStore, file: StoredFile) -> bytes:

@@ -1,0 +1,126 @@
+"""The steps of a run: what a holder of the lease that was overtaken leaves alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tripadvance_core.domain.promotion import Outcome
+from tripadvance_core.errors import Conflict, LeaseLost, Unavailable
+from tripadvance_core.services import training as training_module
+from tripadvance_core.services.night import NightState
+
+
+def test_what_a_former_holder_still_writes_takes_nothing_from_its_successor(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.upload()
+    services, registry = house.services, house.services.registry
+    run = services.claims.claim("former", house.request())
+    services.training.preprocess(run.id, "former")
+    services.training.train(run.id, "former")
+    master = registry.master
+
+    def overtaken() -> Any:
+        monkeypatch.setattr(registry, "master", master)
+        assert house.run().trained
+        return master()
+
+    # By then its successor's model reigns, so that it would be scored beside itself.
+    monkeypatch.setattr(registry, "master", overtaken)
+    with pytest.raises(Conflict):
+        services.training.save(run.id, "former")
+    assert services.invariants.violations() == []
+
+
+LENIENT: dict[str, Any] = {
+    "min_partition_bytes": 1,
+    "min_groups": 2,
+    "min_rows": 2,
+    "promotion_confidence": 0.9,
+}
+
+
+@pytest.fixture
+def lenient(open_house: Callable[..., Any]) -> Any:
+    """Give services with one MASTER, which a larger history beats."""
+    house = open_house(**LENIENT)
+    house.upload(rows=60)
+    house.run()
+    house.upload(rows=900)
+    return house
+
+
+def cut_off(*_args: Any, **_named: Any) -> None:
+    raise Unavailable("DATABASE_UNAVAILABLE", address="x", problem="silent")
+
+
+def test_night_that_is_taken_over_does_not_undo_what_a_person_chose(
+    lenient: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = lenient.services.registry
+    with monkeypatch.context() as patch:
+        # MASTER moves, and then the database is gone.
+        patch.setattr(registry, "_read_back", cut_off)
+        with pytest.raises(Unavailable):
+            lenient.run()
+    assert registry.master().number == 2
+    registry.promote("v1", reason="a person's choice", by="ana")
+    assert lenient.run().state is NightState.PROMOTE
+    assert registry.master().number == 1
+    assert [switch.by for switch in registry.history()] == ["ana", "night", "night"]
+
+
+def test_former_holder_does_not_overwrite_the_decision(
+    lenient: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, registry = lenient.services, lenient.services.registry
+    run = services.claims.claim("former", lenient.request())
+    services.training.preprocess(run.id, "former")
+    services.training.train(run.id, "former")
+    services.training.save(run.id, "former")
+    switch = registry.switch
+
+    def overtaken(*args: Any, **named: Any) -> Any:
+        monkeypatch.setattr(registry, "switch", switch)
+        assert lenient.run().state is NightState.PROMOTE
+        return switch(*args, **named)
+
+    monkeypatch.setattr(registry, "switch", overtaken)
+    with pytest.raises(LeaseLost):
+        services.training.promote(run.id, "former")
+    assert registry.version("v2").decision.outcome is Outcome.PROMOTE
+    assert services.database.count("shadows", {"former": False}) == 0
+    assert registry.pointer().version == 2
+
+
+def test_step_whose_acknowledgement_was_lost_is_known_as_done(house: Any) -> None:
+    house.upload()
+    training = house.services.training
+    run = house.services.claims.claim("holder", house.request())
+    for step in (training.preprocess, training.train, training.save, training.promote):
+        step(run.id, "holder")
+    training.promote(run.id, "holder")
+    assert len(house.services.registry.history()) == 1
+
+
+def test_rounds_of_a_former_holder_are_not_told_as_its_successor_s(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.upload()
+    house.run()  # so that there is something to learn from without the claim
+    house.upload()
+    services = house.services
+    run = services.claims.claim("former", house.request())
+    services.training.preprocess(run.id, "former")
+    recorder = training_module.RoundsRecorder
+
+    def overtaken(*given: Any) -> Any:
+        services.claims.claim("of a successor", house.request())
+        store, _, *rest = given
+        return recorder(store, services.training.run(run.id), *rest)
+
+    monkeypatch.setattr(training_module, "RoundsRecorder", overtaken)
+    with pytest.raises(LeaseLost):
+        services.training.train(run.id, "former")
+    assert services.training.run(run.id).under_way is None
