@@ -9,6 +9,7 @@ import uvicorn
 from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.errors import TripAdvanceError
+from tripadvance_core.logs import keep_logs
 from tripadvance_core.settings import Settings, load_settings
 from ui.files import gradio_folder
 
@@ -18,6 +19,7 @@ GRACE_SECONDS = 2
 
 def main() -> None:
     """Serve until stopped; exit 1 with a sentence if it cannot start."""
+    os.umask(0o077)  # what is written is for its owner alone
     try:
         _serve(load_settings())
     except TripAdvanceError as error:
@@ -30,12 +32,14 @@ def _serve(settings: Settings) -> None:
     from ui.app import create_app  # after its environment is set
 
     with opened_services(settings) as services:
+        keep_logs(settings, "web")
         app = create_app(services, PrefectScheduler())
         gc.freeze()  # else each full collection goes through all that was imported
         uvicorn.run(
             app,
             host=settings.host,
             port=settings.web_port,
+            log_config=None,  # its loggers hand on to those that are kept
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

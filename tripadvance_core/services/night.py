@@ -4,6 +4,7 @@ Whoever runs it, the Prefect flow or the command, runs this: only how a step is
 carried out differs, as a Prefect task or as a plain call.
 """
 
+import logging
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.domain.window import Admission, admit
 from tripadvance_core.errors import TripAdvanceError, WindowClosed
+from tripadvance_core.logs import with_ids
 from tripadvance_core.services.claims import LEASE, Claims, PartitionRequest
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import Registry
@@ -28,6 +30,8 @@ from tripadvance_core.services.training import TrainingService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.leases import Lease, acquire, kept_alive, release
+
+_LOG = logging.getLogger(__name__)
 
 STOP_BEFORE_CLOSING = timedelta(seconds=30)
 """Time to put the uploads back before the window's end."""
@@ -162,6 +166,18 @@ class Night:
             choice = self._claims.next_choice(order.request)
             return NightResult(NightState.NOT_ENOUGH, choice)
         stop_at = admission.closes and admission.closes - STOP_BEFORE_CLOSING
+        with with_ids(run_id=run.id):
+            return self._carry_through(run, lease, order, steps, stop_at)
+
+    def _carry_through(
+        self,
+        run: TrainingRun,
+        lease: Lease,
+        order: NightOrder,
+        steps: Steps,
+        stop_at: datetime | None,
+    ) -> NightResult:
+        _LOG.info("run %d begins, start %d", run.number, run.attempts)
         try:
             steps.preprocess(run.id, lease.token)
             steps.train(run.id, lease.token, stop_at=stop_at)
@@ -171,11 +187,16 @@ class Night:
             status = self._claims.release(run.id, lease.token)
             stopped = status is RunStatus.STOPPED
             state = NightState("STOPPED_BY_HAND" if stopped else "WINDOW_CLOSED")
+            _LOG.info("run %d ends: %s", run.number, state)
             return NightResult(state, run=self._training.run(run.id))
         except Exception as error:
-            self._claims.note_failure(run, lease.token, _code_of(error))
+            code = _code_of(error)
+            _LOG.error("run %d failed: %s", run.number, code)
+            self._claims.note_failure(run, lease.token, code)
             raise
-        return self.result_of(run.id, order)
+        result = self.result_of(run.id, order)
+        _LOG.info("run %d ends: %s", run.number, result.state)
+        return result
 
     def _begun(self, token: str, order: NightOrder) -> TrainingRun | None:
         if order.experiment is not None:
