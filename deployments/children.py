@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from threading import Event
 
 from deployments.console import Console
 from tripadvance_core.errors import Unavailable
+from tripadvance_core.logs import MAX_LOG_BYTES
 
 READY_SECONDS = 180
 STOP_SECONDS = 15
@@ -55,6 +57,16 @@ class Child:
     def exit_status(self) -> int | None:
         """The status of a process that has ended, else None."""
         return None if self.process is None else self.process.poll()
+
+    def bound_log(self) -> None:
+        """Put a log that has grown large aside, in place of the one before it.
+
+        The process has its file open for appending, so it goes on at the beginning;
+        what it writes in between is lost.
+        """
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            shutil.copyfile(self.log, self.log.with_name(f"{self.log.name}.1"))
+            os.truncate(self.log, 0)
 
     def pause_after_failure(self) -> float:
         """Return the seconds to wait before the next start: 1, 2, 4, … up to 60."""
@@ -124,6 +136,7 @@ class Supervisor:
     def look_after(self) -> None:
         """Look at every child once; restart those whose pause is over."""
         for child in self._children:
+            child.bound_log()
             if child.restart_at is not None:
                 if time.monotonic() >= child.restart_at:
                     child.start()

@@ -10,6 +10,7 @@ from flows.control import reap
 from flows.deployment import nightly_deployment
 from flows.zombies import crash_silent_runs
 from tripadvance_core.bootstrap import opened_services
+from tripadvance_core.logs import keep_logs
 from tripadvance_core.settings import load_settings
 
 POLL_SECONDS = 2
@@ -18,12 +19,14 @@ POLL_SECONDS = 2
 def main() -> None:
     """Mend what a dead runner left, then serve until stopped; one run at a time."""
     keep_files_private()
-    reap()
-    crash_silent_runs()
-    with opened_services(load_settings()) as services:
-        settings = services.night_settings.current()
+    settings = load_settings()
+    with opened_services(settings) as services:
+        keep_logs(settings, "runner")
+        reap()
+        crash_silent_runs()
+        night = services.night_settings.current()
     serve(
-        nightly_deployment(settings),
+        nightly_deployment(night),
         pause_on_shutdown=False,  # a stop for the day must not cancel the night
         print_starting_message=False,
         limit=1,

@@ -11,6 +11,7 @@ from deployments.privacy import keep_files_private
 from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.errors import TripAdvanceError
+from tripadvance_core.logs import keep_logs
 from tripadvance_core.settings import Settings, load_settings
 from ui.files import gradio_folder
 
@@ -33,12 +34,14 @@ def _serve(settings: Settings) -> None:
     from ui.app import create_app  # after its environment is set
 
     with opened_services(settings) as services:
+        keep_logs(settings, "web")
         app = create_app(services, PrefectScheduler())
         gc.freeze()  # else each full collection goes through all that was imported
         uvicorn.run(
             app,
             host=settings.host,
             port=settings.web_port,
+            log_config=None,  # its loggers hand on to those that are kept
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

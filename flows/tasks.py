@@ -17,6 +17,7 @@ from prefect.tasks import Task
 
 from tripadvance_core.bootstrap import Services, build_services
 from tripadvance_core.errors import TripAdvanceError, Unavailable, WindowClosed
+from tripadvance_core.logs import keep_logs
 from tripadvance_core.messages import sentence
 from tripadvance_core.settings import load_settings
 
@@ -27,7 +28,10 @@ PROGRESS_UPDATES = 20
 @cache
 def services() -> Services:
     """Return the services of this process, built from its environment."""
-    return build_services(load_settings())
+    settings = load_settings()
+    built = build_services(settings)
+    keep_logs(settings, "flow")
+    return built
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -14,6 +14,7 @@ from flows.names import FLOW, state_name
 from flows.tasks import PrefectSteps, services
 from tripadvance_core.domain.entities import Rebuild
 from tripadvance_core.domain.times import utc_now
+from tripadvance_core.logs import keep_ids
 from tripadvance_core.services.claims import PartitionRequest
 from tripadvance_core.services.night import NightOrder, NightResult
 from tripadvance_core.services.report import NightReport
@@ -73,6 +74,7 @@ def nightly_training(
     """
     this_run = str(runtime.flow_run.id)
     app = services()
+    keep_ids(flow_run_id=this_run)
     result = app.night.run_partition(
         NightOrder(
             holder=f"flow-run {this_run}",

@@ -59,6 +59,7 @@ from ui.places import (
     Place,
 )
 from ui.prometheus import Counted, Prometheus
+from ui.request_ids import RequestIds
 from ui.security import Gate
 from ui.theme import theme
 
@@ -192,6 +193,7 @@ def _add_middleware(
         calls=_calls(pages),
     )
     app.add_middleware(Counted, prometheus=prometheus)
+    app.add_middleware(RequestIds)
 
 
 def _timers(pages: gr.Blocks) -> frozenset[int]:

@@ -17,6 +17,7 @@ from tripadvance_core.messages import Language
 from tripadvance_core.services.audit import Event
 from tripadvance_core.services.scheduler import Scheduler
 from ui.rendering import Words, chosen_language, render
+from ui.request_ids import ids_of
 
 _LOG = logging.getLogger(__name__)
 # Private, else a handler is an API endpoint of its own.
@@ -131,7 +132,8 @@ class Desk:
                 return str(act(self.reader(request), *values))
             except Exception as error:  # noqa: BLE001 - told in the page and logged
                 words = self._words(request)
-                return render("failure.html", words, message=_told(error, words))
+                message = _told(error, words, request)
+                return render("failure.html", words, message=message)
 
         for event in (self._pages.load, *events):
             event(rendered, inputs, place, **_QUIET)
@@ -189,20 +191,20 @@ class Desk:
         except gr.Error:
             raise
         except Exception as error:
-            message = _told(error, self._words(request))
+            message = _told(error, self._words(request), request)
             raise gr.Error(
                 message, title="TripAdvance", duration=None, print_exception=False
             ) from error
 
 
-def _told(error: Exception, words: Words) -> str:
+def _told(error: Exception, words: Words, request: gr.Request) -> str:
     """Return what a person is told of an error; a fault of ours goes to the log."""
     if isinstance(error, Unavailable):
-        _LOG.error("%s", error)
+        _LOG.error("%s", error, extra=ids_of(request))
         return words.say("WEB_UNAVAILABLE")
     if isinstance(error, TripAdvanceError) and not _is_fault(error):
         return words.error(error)
-    _LOG.error("A handler failed", exc_info=error)
+    _LOG.error("A handler failed", exc_info=error, extra=ids_of(request))
     return words.say("WEB_BROKEN")
 
 

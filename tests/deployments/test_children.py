@@ -113,3 +113,23 @@ def test_child_of_a_killed_supervisor_ends(tmp_path: Path) -> None:
         orphan = psutil.Process(int(supervisor.stdout.readline()))
         supervisor.kill()
     assert orphan.wait(10) is None or not orphan.is_running()
+
+
+def test_log_that_has_grown_large_is_put_aside_and_goes_on(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.children.MAX_LOG_BYTES", 100)
+    go_on = tmp_path / "go on"
+    one = child(
+        tmp_path,
+        "import time; from pathlib import Path; print('x' * 200, flush=True)\n"
+        f"while not Path({str(go_on)!r}).exists(): time.sleep(0.05)\n"
+        f"print('more', flush=True); {SLEEPS}",
+    )
+    supervisor.add(one)
+    wait_for_log(one, "x" * 200)
+    supervisor.look_after()
+    go_on.touch()
+    wait_for_log(one, "more")
+    assert one.log.read_text() == "more\n"
+    assert one.log.with_name("Child.log.1").read_text() == "x" * 200 + "\n"

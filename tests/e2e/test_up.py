@@ -1,5 +1,6 @@
 """``tripadvance up``: everything starts, says so, recovers, and stops in order."""
 
+import json
 import os
 import signal
 import socket
@@ -65,6 +66,17 @@ def test_doctor_finds_the_running_servers_sound(running: Any) -> None:
     assert [c["problem"] for c in report["checks"] if not c["ok"]] == []
     unknown = [c["check"] for c in report["checks"] if c["state"] == "unknown"]
     assert unknown == ["CHECK_ALERTS", "CHECK_MAIL"]
+
+
+def test_every_process_logs_json_and_a_run_its_ids(running: Any) -> None:
+    logs = running.data_dir / "logs"
+    assert {f"{name}.jsonl" for name in ("web", "runner", "flow")} <= {
+        file.name for file in logs.iterdir()
+    }
+    lines = (logs / "flow.jsonl").read_text(encoding="utf-8").splitlines()
+    records = {record["event"]: record for record in map(json.loads, lines)}
+    for event in ("run 1 begins, start 1", "run 1 ends: PROMOTE"):
+        assert {"run_id", "flow_run_id"} <= set(records[event])
 
 
 def test_fresh_start_prints_a_one_time_link(running: Any) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter
+from prefect.client.schemas.filters import ArtifactFilter, LogFilter
 
 from flows import tasks, training
 from tests.scheduling import FakeScheduler
-from tripadvance_core.bootstrap import Services, build_services
+from tripadvance_core.bootstrap import Services, build_services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, Experiment, UploadStatus
 from tripadvance_core.settings import load_settings
 
@@ -162,6 +162,36 @@ def test_failed_step_fails_the_run_and_the_next_one_finishes(
     assert run_flow().name == "Promote"
     assert len(deliveries) == 2
     assert [u.status for u in services.uploads.all()] == [UploadStatus.TRAINED]
+
+
+# apprise imports it, where it is there, for encrypted e-mails.
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+def test_failed_run_tells_prefect_no_secret(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    submitted: list[tuple[Any, ...]],
+    make_fares: Callable[..., bytes],
+) -> None:
+    canary = "canary-of-the-hook"
+    hook = f"json://ana:{canary}@127.0.0.1:9"
+    small = {"alert_urls": hook, "secret": canary, "boosting_rounds": 10}
+    with opened_services(load_settings(tmp_path, **small)) as services:
+        for module in (tasks, training):
+            monkeypatch.setattr(module, "services", lambda: services)
+        ingest(services, make_fares(300))
+        for rows in (tmp_path / "objects" / "rows").iterdir():
+            rows.unlink()
+        state = run_flow(ignore_window=True)
+        assert state.is_failed()
+        assert services.alerts.undelivered() == 2  # the file, and the run
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(state.state_details.flow_run_id)
+        logs = client.read_logs(
+            LogFilter.model_validate({"flow_run_id": {"any_": [str(run.id)]}})
+        )
+    kept = [*(log.message for log in logs), run.model_dump_json()]
+    assert any("NOTHING_TO_TRAIN_ON" in text for text in kept)
+    assert not any(canary in text for text in kept)
 
 
 def test_rebuild_is_handed_on_until_it_is_done(

@@ -21,6 +21,7 @@ from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.domain.window import Admission, admit
 from tripadvance_core.errors import LeaseLost, TripAdvanceError, WindowClosed
+from tripadvance_core.logs import with_ids
 from tripadvance_core.services.claims import LEASE, Claims, PartitionRequest
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.registry import Registry
@@ -177,6 +178,18 @@ class Night:
             return NightResult(NightState.NOT_ENOUGH, choice)
         self._require_lease(lease, run)
         stop_at = admission.closes and admission.closes - STOP_BEFORE_CLOSING
+        with with_ids(run_id=run.id):
+            return self._carry_through(run, lease, order, steps, stop_at)
+
+    def _carry_through(
+        self,
+        run: TrainingRun,
+        lease: Lease,
+        order: NightOrder,
+        steps: Steps,
+        stop_at: datetime | None,
+    ) -> NightResult:
+        _LOG.info("run %d begins, start %d", run.number, run.attempts)
         try:
             steps.preprocess(run.id, lease.token)
             steps.train(run.id, lease.token, stop_at=stop_at)
@@ -186,11 +199,16 @@ class Night:
             status = self._claims.release(run.id, lease.token)
             stopped = status is RunStatus.STOPPED
             state = NightState("STOPPED_BY_HAND" if stopped else "WINDOW_CLOSED")
+            _LOG.info("run %d ends: %s", run.number, state)
             return NightResult(state, run=self._training.run(run.id))
         except Exception as error:
-            self._claims.note_failure(run, lease.token, _code_of(error))
+            code = _code_of(error)
+            _LOG.error("run %d failed: %s", run.number, code)
+            self._claims.note_failure(run, lease.token, code)
             raise
-        return self.result_of(run.id, order)
+        result = self.result_of(run.id, order)
+        _LOG.info("run %d ends: %s", run.number, result.state)
+        return result
 
     def _sweep(self) -> None:
         """Clear what was left over; a night does not fail for that."""

@@ -271,6 +271,7 @@ class Registry:
         except (Corrupted, NotFound):
             self._restore(current, pointer)
             raise
+        _LOG.info("model %s is MASTER, version %d", model.id, pointer.version)
         self.repair()
         return pointer
 

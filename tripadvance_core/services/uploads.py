@@ -1,6 +1,7 @@
 """Taking files in: what is in them, and keeping every one of them."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +29,8 @@ from tripadvance_core.storage.objects import ObjectStore, load_file, store_file
 from tripadvance_core.storage.repository import Page, Repositories
 from tripadvance_core.tabular.jobs import CleanFares
 from tripadvance_core.tabular.preview import Preview
+
+_LOG = logging.getLogger(__name__)
 
 OLDEST_FIRST: Order = (("uploaded_at", 1),)
 UNUSED = [UploadStatus.REJECTED, UploadStatus.HELD, UploadStatus.WITHDRAWN]
@@ -155,6 +158,7 @@ class UploadService:
             self._add(upload)
         else:
             self._replace(former, upload)
+        _LOG.info("upload %s is %s", upload.id, upload.status)
         if check.fares is not None:
             self._aliases.remember(mapping, owner)
         return upload, check
