@@ -164,8 +164,7 @@ def _trained_not_once(services: Services) -> Iterator[str]:
         upload_id
         for run in services.training.runs()
         if run.experiment is None and "save" in run.steps
-        for upload_id in run.upload_ids
-        if upload_id in run.steps["train"]["upload_ids"]
+        for upload_id in run.steps["train"]["new_upload_ids"]
     )
     for upload in services.uploads.all():
         trained = upload.status is UploadStatus.TRAINED

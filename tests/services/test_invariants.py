@@ -341,7 +341,8 @@ def test_file_that_two_nights_learned_from_breaks_the_fifth_rule(trained: Any) -
     earlier = first(trained, "training_runs", number=1)
     later = first(trained, "training_runs", number=2)
     both = earlier["upload_ids"] + later["upload_ids"]
-    change(trained, "training_runs", {"_id": later["_id"]}, upload_ids=both)
+    learned = {"steps.train.new_upload_ids": both}
+    change(trained, "training_runs", {"_id": later["_id"]}, **learned)
     (violation,) = broken(trained)
     assert (violation.code, violation.problem) == ("I5", "UPLOAD_TRAINED_TWICE")
     assert violation.ids == (

@@ -223,7 +223,7 @@ def _learned(run: TrainingRun) -> set[str]:
     """
     if run.experiment is not None or "train" not in run.steps:
         return set()
-    return {*run.upload_ids} & {*run.steps["train"]["upload_ids"]}
+    return {*run.steps["train"]["new_upload_ids"]}
 
 
 def _learned_for_good(run: TrainingRun) -> set[str]:

@@ -198,7 +198,12 @@ class TrainingService:
             ).model_dump(mode="json")
             result["parameters"] = parameters.model_dump(mode="json")
             result["features"] = list(model.features)
-            result["upload_ids"] = [upload.id for upload in history.uploads]
+            learned_from = [upload.id for upload in history.uploads]
+            # Apart, for the record of a run is written again and again.
+            result["learned_from"] = store_apart(
+                self._objects, folder, "uploads.json", json.dumps(learned_from).encode()
+            ).model_dump(mode="json")
+            result["new_upload_ids"] = learned_from[history.earlier :]
             result["training_rows"] = len(history.training)
             result["holdout_rows"] = len(history.holdout)
             if run.experiment is None:
@@ -417,6 +422,7 @@ class TrainingService:
         model_id = trained["model_id"]
         files = tuple(StoredFile.model_validate(file) for file in trained["files"])
         trained_on = StoredFile.model_validate(trained["trained_on"])
+        learned_from = StoredFile.model_validate(trained["learned_from"])
         challenger = self._registry.load_files(model_id, files)
         reigning = self._registry.master()
         master, rival = self._registry.rival() or (None, None)
@@ -444,7 +450,7 @@ class TrainingService:
             seal=self._registry.seal(model_id, files),
             code_version=version_of("tripadvance"),
             currency=self._settings.base_currency,
-            upload_ids=tuple(trained["upload_ids"]),
+            upload_ids=tuple(json.loads(load_file(self._objects, learned_from))),
             training_rows=trained["training_rows"],
             holdout_rows=len(scores),
             features=tuple(trained["features"]),
