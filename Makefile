@@ -2,6 +2,7 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV := .venv
 BIN := $(VENV)/bin
+AUDIT := $(VENV)/audit
 UV := $(BIN)/uv pip
 INTO_VENV := --python $(BIN)/python --quiet
 FARES ?= sample_xlsx/flights.xlsx
@@ -26,7 +27,7 @@ demo: install ## One night over the sample fares, then the servers until Ctrl-C
 up: install ## Start Prefect, the nightly deployment and the web app
 	$(BIN)/tripadvance up
 
-test: $(VENV)/installed-dev ## Run the tests
+test: $(VENV)/installed-dev $(AUDIT)/installed ## Run the tests
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-dev ## Check formatting, style, types and import directions
@@ -65,14 +66,15 @@ bench-waiting: $(VENV)/installed-dev ## Drain a thousand files; cost of a partit
 screenshots: $(VENV)/installed-dev ## Take a picture of every page of the web app
 	$(BIN)/python docs/screenshots.py
 
-audit: $(VENV)/installed-dev ## Ask whether a vulnerability of a locked package is known
-	$(BIN)/python .ci/audit.py
+audit: $(AUDIT)/installed ## Ask whether a vulnerability of a locked package is known
+	$(AUDIT)/bin/python .ci/audit.py
 
-sbom: $(VENV)/installed-dev ## Write the list of all packages (CycloneDX) to build/sbom.cdx.json
-	$(BIN)/python .ci/sbom.py build/sbom.cdx.json
+sbom: $(AUDIT)/installed ## Write the list of all packages (CycloneDX) to build/sbom.cdx.json
+	$(AUDIT)/bin/python .ci/sbom.py build/sbom.cdx.json
 
 lock: $(BIN)/uv ## Compile the locks from pyproject.toml (newer: UPGRADE=--upgrade)
 	$(LOCK) --group install --output-file requirements-install.lock
+	$(LOCK) --group audit --output-file requirements-audit.lock
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock
 	$(LOCK) pyproject.toml --group dev --constraints requirements.lock \
 		--output-file requirements-dev.lock
@@ -92,4 +94,9 @@ $(VENV)/installed: $(BIN)/uv requirements.lock pyproject.toml
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	$(UV) install $(INTO_VENV) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(AUDIT)/installed: $(BIN)/uv requirements-audit.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AUDIT)
+	$(UV) sync --python $(AUDIT)/bin/python --quiet --require-hashes requirements-audit.lock
 	@touch $@

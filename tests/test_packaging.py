@@ -16,7 +16,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parents[1]
-LOCKS = ["requirements-install.lock", "requirements.lock", "requirements-dev.lock"]
+LOCKS = [
+    "requirements-install.lock",
+    "requirements-audit.lock",
+    "requirements.lock",
+    "requirements-dev.lock",
+]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
@@ -73,6 +78,7 @@ def test_lock_leaves_the_packages_for_several_gpus_out(lock: str) -> None:
     ("lock", "asked"),
     [
         ("requirements-install.lock", direct(GROUPS["install"])),
+        ("requirements-audit.lock", direct(GROUPS["audit"])),
         ("requirements.lock", RUNTIME | direct(GROUPS["build"])),
         ("requirements-dev.lock", RUNTIME | direct(GROUPS["build"], GROUPS["dev"])),
     ],
@@ -197,7 +203,8 @@ def test_sbom_has_every_locked_package_with_hashes_and_no_address(
 ) -> None:
     target = tmp_path / "sbom.json"
     script = str(PROJECT / ".ci" / "sbom.py")
-    subprocess.run([sys.executable, script, str(target)], cwd=PROJECT, check=True)
+    python = PROJECT / ".venv" / "audit" / "bin" / "python"
+    subprocess.run([python, script, str(target)], cwd=PROJECT, check=True)
     bill = json.loads(target.read_text(encoding="utf-8"))
     listed: dict[str, set[str]] = {}
     for component in bill["components"]:
