@@ -67,6 +67,30 @@ def test_first_master_that_gives_no_price_leaves_none(
     assert house.services.registry.master() is None
 
 
+def test_first_master_that_gives_no_price_leaves_no_trace_of_its_reign(
+    open_house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = open_house()
+    house.upload(rows=300)
+    registry = house.services.registry
+
+    def answers(_model: object) -> bool:
+        if registry.pointer() is None:
+            return True
+        fresh(house).repair()  # another process starts at this moment
+        return False
+
+    monkeypatch.setattr(registry_module, "answers", answers)
+    with pytest.raises(Corrupted, match="MODEL_UNSAFE"):
+        house.run()
+    assert (registry.pointer(), registry.history()) == (None, [])
+    assert [model for model in registry.versions() if model.MASTER] == []
+    assert house.services.invariants.violations() == []
+    monkeypatch.undo()
+    house.run()
+    assert registry.pointer().version == 1
+
+
 @pytest.mark.parametrize("step", ["_read_model", "_swap", "_read_back", "repair"])
 def test_crash_at_any_point_leaves_the_old_or_the_new_master(
     two_models: Any, monkeypatch: pytest.MonkeyPatch, step: str

@@ -1,6 +1,7 @@
 """What must exist before anything works, and whether it does."""
 
 from tripadvance_core.errors import Conflict
+from tripadvance_core.services.migrations import migrate
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.objects import ObjectStore
@@ -42,18 +43,20 @@ class Installation:
         self._objects = objects
 
     def setup(self) -> None:
-        """Create what is missing.
+        """Create what is missing, and bring records of older versions up to date.
 
         Raises
         ------
         Unavailable
             When the database or the object store cannot be used.
         Conflict
-            ``RESTORE_UNFINISHED`` where a restore was cut off.
+            ``RESTORE_UNFINISHED`` where a restore was cut off;
+            ``RECORDS_OF_NEWER_VERSION``, see ``migrate``.
         """
         if self.is_half_restored:
             raise Conflict("RESTORE_UNFINISHED")
         self.create_missing()
+        migrate(self._database)
 
     @property
     def is_half_restored(self) -> bool:

@@ -414,7 +414,7 @@ class Registry:
     def _restore(self, former: MasterPointer | None, failed: MasterPointer) -> None:
         """Put the former MASTER back, unless somebody has moved it meanwhile."""
         if former is None:
-            self._store.pointers.remove({"_id": MASTER, "version": failed.version})
+            self._undo_first(failed)
             return
         back = former.model_copy(
             update={
@@ -427,6 +427,16 @@ class Registry:
         with suppress(Conflict):
             self._swap(failed, back)
         self.repair()
+
+    def _undo_first(self, failed: MasterPointer) -> None:
+        """Take the first switch of all back, with what others derived from it."""
+        mine = {"_id": MASTER, "version": failed.version}
+        if self._store.pointers.remove(mine):
+            self._store.promotions.remove({"version": failed.version})
+            self._store.models.change(
+                {"_id": failed.model_id},
+                {"MASTER": False, "role": ModelRole.CHALLENGER},
+            )
 
     def _now_after(self, pointer: MasterPointer | None) -> datetime:
         """Return the present, never before the last switch, whatever the clock did."""

@@ -42,7 +42,7 @@ from tripadvance_core.learning.evaluation import (
     RouteMedians,
     original_baseline,
 )
-from tripadvance_core.learning.model import FareModel
+from tripadvance_core.learning.model import FORMAT, FareModel
 from tripadvance_core.learning.training import fit
 from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.comparison import (
@@ -524,7 +524,8 @@ def _model_id(
 
     An experiment is a model of its own: what is decided on it counts for no other.
     """
-    made_of = {
+    made_of: dict[str, Any] = {
+        "format": FORMAT,
         "cleaned": [u.cleaned.sha256 for u in history.uploads if u.cleaned],
         "most_rows": history.most_rows,
         "parameters": parameters.model_dump(mode="json"),

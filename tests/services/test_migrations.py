@@ -1,0 +1,49 @@
+"""An installation of an older version goes on under this one."""
+
+from typing import Any
+
+import pytest
+
+from tripadvance_core.bootstrap import build_services
+from tripadvance_core.errors import Conflict
+
+
+def aged(document: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return a field of a record as it was when trees were bound by their depth."""
+    settings = {**document[field], "max_depth": 6}
+    del settings["max_leaves"]
+    return settings
+
+
+def test_settings_of_a_depth_become_settings_of_leaves(house: Any) -> None:
+    services, database = house.services, house.services.database
+    house.upload(rows=300)
+    house.run()
+    night = services.night_settings
+    changed = night.current().model_dump() | {"min_gain": 0.02}
+    night.store(changed, replacing=0, by="ana", reason="to try")
+    for collection, field in (
+        ("night_settings", "values"),
+        ("training_runs", "settings"),
+    ):
+        (document,) = database.find(collection)
+        database.update(
+            collection, {"_id": document["_id"]}, {field: aged(document, field)}
+        )
+    database.delete("installation", {"_id": "schema"})
+
+    started = build_services(services.settings, house.clock)
+    assert started.night_settings.current().max_leaves == 2**6
+    assert started.night_settings.current().min_gain == 0.02
+    (run,) = started.training.runs()
+    assert run.settings is not None
+    assert run.settings.max_leaves == 2**6
+    started.database.close()
+
+
+def test_records_of_a_newer_version_are_left_alone(house: Any) -> None:
+    database = house.services.database
+    database.put("installation", {"_id": "schema", "version": 99})
+    with pytest.raises(Conflict, match="RECORDS_OF_NEWER_VERSION"):
+        build_services(house.services.settings, house.clock)
+    assert database.get("installation", "schema")["version"] == 99

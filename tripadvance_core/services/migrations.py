@@ -1,0 +1,51 @@
+"""Records of an older version, brought into the form that this version reads."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from tripadvance_core.errors import Conflict
+from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.walking import every_document
+
+_LOG = logging.getLogger(__name__)
+
+_MARKS: Final = "installation"
+_SCHEMA: Final = "schema"
+_MOST_LEAVES: Final = 1_500
+
+
+def migrate(database: Database) -> None:
+    """Make every step that was not made yet; one that was cut off is made once more.
+
+    Raises
+    ------
+    Conflict
+        ``RECORDS_OF_NEWER_VERSION`` where a newer version has been here.
+    """
+    mark = database.get(_MARKS, _SCHEMA)
+    made = mark["version"] if mark else 0
+    if made > len(_STEPS):
+        raise Conflict("RECORDS_OF_NEWER_VERSION", version=made, known=len(_STEPS))
+    for number, step in enumerate(_STEPS[made:], start=made + 1):
+        step(database)
+        database.put(_MARKS, {"_id": _SCHEMA, "version": number})
+        _LOG.info("records are of version %d", number)
+
+
+def _leaves_for_depth(database: Database) -> None:
+    """Bound trees by their leaves; they were bound by their depth."""
+    for collection, field in (
+        ("night_settings", "values"),
+        ("training_runs", "settings"),
+    ):
+        for document in every_document(database, collection):
+            settings: dict[str, Any] = document.get(field) or {}
+            if "max_depth" in settings:
+                depth = settings.pop("max_depth")
+                settings["max_leaves"] = min(2**depth, _MOST_LEAVES)
+                database.update(collection, {"_id": document["_id"]}, {field: settings})
+
+
+_STEPS: Final[tuple[Callable[[Database], None], ...]] = (_leaves_for_depth,)
+"""In the order in which they are made; each may be made any number of times."""
