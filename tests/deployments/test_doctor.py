@@ -129,7 +129,7 @@ def test_installation_that_trains_and_is_served_is_sound(
 
 
 def test_damaged_master_is_found(trained: Any) -> None:
-    (model,) = (trained.data_dir / "objects" / "models").glob("*/model.ubj.zst")
+    (model,) = (trained.data_dir / "objects" / "models").rglob("model.ubj.zst")
     content = bytearray(model.read_bytes())
     content[100] ^= 1
     model.write_bytes(bytes(content))
