@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import fares
+# Read when NumPy and xgboost are first imported, here and by what tests start.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
-os.environ["OMP_NUM_THREADS"] = "1"  # read when xgboost is first imported
+from tests import fares
 
 # No clock decides a test: the first draw of text builds Hypothesis' tables, for seconds.
 settings.register_profile(

@@ -165,18 +165,22 @@ def test_parameters_that_make_no_sense_are_refused(
         TrainingParameters(**(parameters.model_dump() | wrong))
 
 
-def test_openmp_threads_wait_without_spinning() -> None:
-    """In a process of its own: OpenMP reads this before xgboost is imported."""
+def test_threads_of_numpy_and_xgboost_do_not_spin() -> None:
+    """In a process of its own: both read this when they are first imported."""
     program = (
-        "import os, sys, tripadvance_core.learning\n"
+        "import os, sys, tripadvance_core\n"
+        "assert 'numpy' not in sys.modules\n"
+        "import tripadvance_core.learning\n"
         "assert 'xgboost' not in sys.modules\n"
-        "print(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
+        "names = 'OMP_WAIT_POLICY', 'GOMP_SPINCOUNT', 'OPENBLAS_NUM_THREADS'\n"
+        "print(*map(os.environ.get, names))"
     )
-    bare = {k: v for k, v in os.environ.items() if not k.startswith(("OMP", "GOMP"))}
+    kinds = ("OMP", "GOMP", "OPENBLAS")
+    bare = {k: v for k, v in os.environ.items() if not k.startswith(kinds)}
     done = subprocess.run(
         [sys.executable, "-c", program], env=bare, capture_output=True, text=True
     )
-    assert done.stdout.split() == ["passive", "0"], done.stderr
+    assert done.stdout.split() == ["passive", "0", "1"], done.stderr
 
 
 @pytest.mark.parametrize(
