@@ -54,7 +54,7 @@ bench-promotion: install ## Tell how often the promotion rule is wrong, beside o
 	$(BIN)/python benchmarks/promotion_rule.py
 
 bench-faults: $(VENV)/installed-dev ## Let every call of a night and of people fail, and tell what is lost
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/faults.py
 
 screenshots: $(VENV)/installed-dev ## Take a picture of every page of the web app
 	$(BIN)/python docs/screenshots.py

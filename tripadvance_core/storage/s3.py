@@ -5,9 +5,11 @@ Importing this module imports Prefect, which takes seconds.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
 from s3transfer.exceptions import RetriesExceededError
 
@@ -60,7 +62,9 @@ class S3Store:
 
     def put(self, key: str, content: bytes) -> None:
         with self._translated():
-            self._block.write_path(self._name(key), content, **_SYNCHRONOUS)
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._name(key), Body=content
+            )
 
     def get(self, key: str) -> bytes:
         with self._translated():
@@ -72,8 +76,8 @@ class S3Store:
                 raise
         return cast(bytes, content)
 
-    # The block can neither ask for one object, nor delete one, nor make a bucket:
-    # these three go through its client.
+    # The block can neither ask for one object, nor delete one, nor make a bucket, nor
+    # write without asking first: these four go through its client.
     def exists(self, key: str) -> bool:
         with self._translated():
             return _found(
@@ -101,9 +105,13 @@ class S3Store:
     def _bucket(self) -> str:
         return self._block.bucket_name
 
-    @property
+    @cached_property
     def _client(self) -> "S3Client":
-        return self._block.credentials.get_s3_client()
+        client = self._block.credentials.get_s3_client()
+        # Else botocore asks before each write whether to send the bytes, and where the
+        # answer is cut in the middle, it reads on for ever.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
+        return client
 
     def _name(self, key: str) -> str:
         check_key(key)
