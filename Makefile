@@ -55,7 +55,7 @@ bench-promotion: install ## Tell how often the promotion rule is wrong, beside o
 	$(BIN)/python benchmarks/promotion_rule.py
 
 bench-faults: $(VENV)/installed-dev ## Let every call of a night and of people fail, and tell what is lost
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/faults.py
 
 bench-fortnight: $(VENV)/installed-dev ## Live two weeks of nights and faults on a fast clock
 	$(BIN)/python benchmarks/fortnight.py --seeds 3

@@ -168,7 +168,7 @@ def _do(world: World, work: Work, kind: Kind, at: int) -> Outcome:
 
 
 def _do_in_child(world: World, work: Work, kind: Kind, at: int) -> Outcome:
-    """Do the work in a process that is killed; the caller must have no threads."""
+    """Do the work in a process that is killed; OpenMP must have one thread alone."""
     found, told_by_child = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -6,9 +6,11 @@ Importing this module imports Prefect, which takes seconds.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
 from s3transfer.exceptions import RetriesExceededError
 
@@ -61,7 +63,9 @@ class S3Store:
 
     def put(self, key: str, content: bytes) -> None:
         with self._translated():
-            self._block.write_path(self._name(key), content, **_SYNCHRONOUS)
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._name(key), Body=content
+            )
 
     def get(self, key: str) -> bytes:
         with self._translated():
@@ -74,7 +78,8 @@ class S3Store:
         return cast(bytes, content)
 
     # The block can neither ask for one object, nor delete one, nor make a bucket, nor
-    # does it know of uploads in parts: these go through its client.
+    # write without asking first, nor does it know of uploads in parts: these go through
+    # its client.
     def exists(self, key: str) -> bool:
         with self._translated():
             return _found(
@@ -142,9 +147,13 @@ class S3Store:
     def _bucket(self) -> str:
         return self._block.bucket_name
 
-    @property
+    @cached_property
     def _client(self) -> "S3Client":
-        return self._block.credentials.get_s3_client()
+        client = self._block.credentials.get_s3_client()
+        # Else botocore asks before each write whether to send the bytes, and where the
+        # answer is cut in the middle, it reads on for ever.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
+        return client
 
     def _name(self, key: str) -> str:
         check_key(key)
