@@ -2,9 +2,9 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.domain.night_settings import NightSettings
@@ -269,6 +269,14 @@ class ModelRole(StrEnum):
     ARCHIVED = "ARCHIVED"
 
 
+def _apart(ids: object) -> object:
+    return ids.split() if isinstance(ids, str) else ids
+
+
+UploadIds = Annotated[tuple[str, ...], BeforeValidator(_apart)]
+"""Ids of uploads, which may be thousands: in a document they are one text."""
+
+
 class ModelVersion(Entity):
     """One trained model with everything that is needed to judge it.
 
@@ -297,7 +305,7 @@ class ModelVersion(Entity):
     barred: str | None = None
     code_version: str = ""
     currency: str
-    upload_ids: tuple[str, ...]
+    upload_ids: UploadIds
     withdrawn_upload_ids: tuple[str, ...] = ()
     training_rows: int
     holdout_rows: int
@@ -310,6 +318,9 @@ class ModelVersion(Entity):
     rival_metrics: RegressionMetrics | None
     decision: PromotionDecision | None = None
     experiment: bool = False
+
+    def to_document(self) -> dict[str, Any]:
+        return super().to_document() | {"upload_ids": " ".join(self.upload_ids)}
 
 
 class FareSample(Entity):
