@@ -115,7 +115,7 @@ def test_damaged_workbook_is_refused(part: str, content: bytes) -> None:
     assert code_of_refusal(with_part(PLAIN, part, content)) == "CORRUPT"
 
 
-@pytest.mark.parametrize("kept", [100, 1000, len(PLAIN) - 1])
+@pytest.mark.parametrize("kept", [100, 1000, -1])  # -1: all but the last byte
 def test_truncated_workbook_is_refused(kept: int) -> None:
     assert code_of_refusal(PLAIN[:kept]) == "CORRUPT"
 
