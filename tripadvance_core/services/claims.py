@@ -94,7 +94,7 @@ class Claims:
         while run := self.unfinished():
             if run.attempts < self._settings.max_attempts:
                 return self._take_over(run, token, request)
-            self._hold(run)
+            self._hold(run, token)
         if rebuild is not None:
             run_id = f"rebuild-{rebuild.replaces}"
             return self._open(run_id, (), token, request, rebuild)
@@ -115,7 +115,7 @@ class Claims:
         if run.status is RunStatus.OPEN:
             if run.attempts < self._settings.max_attempts:
                 return self._take_over(run, token, request)
-            self._hold(run)
+            self._hold(run, token)
             return None
         begun = {
             "number": self._next_number(),
@@ -268,7 +268,7 @@ class Claims:
         self, run: TrainingRun, token: str, request: PartitionRequest
     ) -> TrainingRun:
         taken = self._store.runs.change(
-            {"_id": run.id, "token": run.token},
+            {"_id": run.id, "token": run.token, "status": RunStatus.OPEN},
             {
                 "token": token,
                 "number": self._own_number(run),
@@ -311,7 +311,11 @@ class Claims:
                 )
         return run
 
-    def _hold(self, run: TrainingRun) -> None:
+    def _hold(self, run: TrainingRun, token: str) -> None:
+        """Set a run aside with its uploads; its former holder commits nothing more."""
+        former = {"_id": run.id, "token": run.token, "status": RunStatus.OPEN}
+        if not self._change(former, {"token": token}):
+            raise LeaseLost("LEASE_LOST", run=run.id)
         self._store.uploads.change(
             {"claim.run_id": run.id, "status": UploadStatus.CLAIMED},
             {
@@ -321,7 +325,7 @@ class Claims:
             },
         )
         self._store.runs.change(
-            {"_id": run.id, "token": run.token, "status": RunStatus.OPEN},
+            {"_id": run.id, "token": token, "status": RunStatus.OPEN},
             {"status": RunStatus.HELD, "finished_at": to_text(self._clock())},
         )
 
