@@ -10,6 +10,7 @@ from tripadvance_core.bootstrap import Services, build_services
 from tripadvance_core.domain.entities import RunStatus, UploadStatus
 from tripadvance_core.errors import LeaseLost
 from tripadvance_core.services.night import NightOrder
+from tripadvance_core.storage.repository import Repository
 
 LEASE_SECONDS = 3600
 
@@ -135,3 +136,48 @@ def test_claim_of_a_former_holder_takes_nothing_from_its_successor(
         house.run()
     assert other.uploads.find(upload.id).claim.token == "of a successor"
     other.database.close()
+
+
+def test_run_that_has_ended_meanwhile_is_not_taken_over(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = house.upload()
+    services = house.services
+    begun = services.claims.claim("of a dead process", house.request())
+    stand_still_before(
+        "_own_number", house, monkeypatch, lambda: stopped(services, begun.id)
+    )
+    with pytest.raises(LeaseLost):
+        services.claims.claim("of a successor", house.request())
+    assert [waits.id for waits in services.uploads.waiting()] == [upload.id]
+    assert services.invariants.violations() == []
+
+
+def stopped(services: Services, run_id: str) -> None:
+    services.claims.stop(run_id, by="ana")
+
+
+def test_run_that_is_set_aside_is_saved_by_no_former_holder(
+    open_house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = open_house(max_attempts=1)
+    upload = house.upload()
+    services = house.services
+    run = services.claims.claim("former", house.request())
+    services.training.preprocess(run.id, "former")
+    services.training.train(run.id, "former")
+
+    def save_while_it_is_set_aside(_repository: object, *args: Any) -> int:
+        changed = change(_repository, *args)
+        if args[1].get("status") is UploadStatus.HELD:
+            monkeypatch.setattr(Repository, "change", change)
+            with pytest.raises(LeaseLost):
+                services.training.save(run.id, "former")
+        return changed
+
+    change = Repository.change
+    monkeypatch.setattr(Repository, "change", save_while_it_is_set_aside)
+    services.claims.claim("of a successor", house.request())
+    assert services.uploads.find(upload.id).status is UploadStatus.HELD
+    assert "save" not in services.training.run(run.id).steps
+    assert services.invariants.violations() == []

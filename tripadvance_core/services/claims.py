@@ -97,7 +97,7 @@ class Claims:
         while run := self.unfinished():
             if run.attempts < self._settings.max_attempts:
                 return self._take_over(run, token, request)
-            self._hold(run)
+            self._hold(run, token)
         if rebuild is not None:
             run_id = f"rebuild-{rebuild.replaces}"
             return self._open(run_id, (), token, request, rebuild)
@@ -118,7 +118,7 @@ class Claims:
         if run.status is RunStatus.OPEN:
             if run.attempts < self._settings.max_attempts:
                 return self._take_over(run, token, request)
-            self._hold(run)
+            self._hold(run, token)
             return None
         begun = {
             "number": self._next_number(),
@@ -280,7 +280,7 @@ class Claims:
     ) -> TrainingRun:
         self._alerts.run_failed(run, run.failure or CUT_OFF)
         taken = self._store.runs.change(
-            {"_id": run.id, "token": run.token},
+            {"_id": run.id, "token": run.token, "status": RunStatus.OPEN},
             {
                 "token": token,
                 "number": self._own_number(run),
@@ -323,7 +323,11 @@ class Claims:
                 )
         return run
 
-    def _hold(self, run: TrainingRun) -> None:
+    def _hold(self, run: TrainingRun, token: str) -> None:
+        """Set a run aside with its uploads; its former holder commits nothing more."""
+        former = {"_id": run.id, "token": run.token, "status": RunStatus.OPEN}
+        if not self._change(former, {"token": token}):
+            raise LeaseLost("LEASE_LOST", run=run.id)
         self._alerts.run_failed(run, run.failure or CUT_OFF)
         self._alerts.run_set_aside(run)
         self._store.uploads.change(
@@ -335,7 +339,7 @@ class Claims:
             },
         )
         self._store.runs.change(
-            {"_id": run.id, "token": run.token, "status": RunStatus.OPEN},
+            {"_id": run.id, "token": token, "status": RunStatus.OPEN},
             {"status": RunStatus.HELD, "finished_at": to_text(self._clock())},
         )
 
