@@ -54,7 +54,7 @@ def confirm(page: Page, button: str, reason: str) -> None:
     page.locator(f"#{button}-reason").get_by_role("textbox").fill(reason)
     page.locator(f"#{button}-yes").click()
     # The question goes when it is done; who leaves the page before may take it back.
-    expect(page.locator(f"#{button}-sure")).to_be_hidden(timeout=PATIENCE_MS)
+    expect(page.locator(f"#{button}-yes")).to_be_hidden(timeout=PATIENCE_MS)
 
 
 def test_two_people_walk_from_the_first_login_to_a_price_and_back(
