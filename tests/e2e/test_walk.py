@@ -33,6 +33,7 @@ def visit(page: Page, url: str, place: str, told: str | re.Pattern[str]) -> list
     """Open a page, wait until it tells something, return what is wrong with it."""
     page.goto(url)
     expect(page.locator(place)).to_contain_text(told, timeout=PATIENCE_MS)
+    page.wait_for_timeout(1_500)  # what comes after the text, such as charts, begins
     unfilled = page.locator("gradio-app .empty").filter(visible=True)
     expect(unfilled).to_have_count(0, timeout=PATIENCE_MS)
     return faults_of(page)
