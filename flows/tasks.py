@@ -45,6 +45,7 @@ _STEP: dict[str, Any] = {
     "persist_result": False,
     "retries": 2,
     "retry_delay_seconds": [5, 30],
+    "retry_jitter_factor": 0.5,
     "retry_condition_fn": _may_pass,
 }
 

@@ -29,11 +29,19 @@ def in_language(open_context: Any, url: str, language: str) -> Page:
     return page
 
 
-def visit(page: Page, url: str, place: str, told: str | re.Pattern[str]) -> list[str]:
+def visit(
+    page: Page,
+    url: str,
+    place: str,
+    told: str | re.Pattern[str],
+    *,
+    charts: bool = False,
+) -> list[str]:
     """Open a page, wait until it tells something, return what is wrong with it."""
     page.goto(url)
     expect(page.locator(place)).to_contain_text(told, timeout=PATIENCE_MS)
-    page.wait_for_timeout(1_500)  # what comes after the text, such as charts, begins
+    if charts:
+        expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=PATIENCE_MS)
     unfilled = page.locator("gradio-app .empty").filter(visible=True)
     expect(unfilled).to_have_count(0, timeout=PATIENCE_MS)
     return faults_of(page)
@@ -114,7 +122,7 @@ def test_two_people_walk_from_the_first_login_to_a_price_and_back(
         "não é um dia do calendário", timeout=PATIENCE_MS
     )
     faults += faults_of(bia)
-    faults += visit(bia, f"{url}/data", "#data-files", "tarifas.csv")
+    faults += visit(bia, f"{url}/data", "#data-files", "tarifas.csv", charts=True)
 
     # An experiment of the analyst's; the runner trains it while she watches.
     faults += visit(bia, f"{url}/train?file={upload_id}", "#train", "Treinar agora")
@@ -128,7 +136,7 @@ def test_two_people_walk_from_the_first_login_to_a_price_and_back(
     expect(runs).to_contain_text("v2", timeout=2 * PATIENCE_MS)
     faults += faults_of(bia)
     faults += visit(bia, f"{url}/training?run=2", "#training-past", "Experimento")
-    faults += visit(bia, f"{url}/metrics", "#metrics", "MAPE")
+    faults += visit(bia, f"{url}/metrics", "#metrics", "MAPE", charts=True)
 
     # An analyst asks for prices, and moves no MASTER.
     trip = "/predict?from=São Paulo&to=Rio de Janeiro&date=2025-10-10"

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.services.test_migrations import age_runs
 from tripadvance_core.bootstrap import build_services, opened_restore, opened_services
 from tripadvance_core.errors import (
     Conflict,
@@ -101,6 +102,14 @@ def test_backup_of_a_new_installation_can_be_restored(
     house: Any, elsewhere: Settings, tmp_path: Path
 ) -> None:
     archive = house.services.backups.write(tmp_path / "a.zip").path
+    assert list(restored(elsewhere, archive).violations) == []
+
+
+def test_records_of_an_older_version_are_brought_up_to_date_by_a_restore(
+    trained: Any, elsewhere: Settings, tmp_path: Path
+) -> None:
+    age_runs(trained.services.database)
+    archive = trained.services.backups.write(tmp_path / "a.zip").path
     assert list(restored(elsewhere, archive).violations) == []
 
 
@@ -328,13 +337,24 @@ def assert_refused(path: Path, there: Settings, code: str = "BACKUP_DAMAGED") ->
     database.close()
 
 
+@pytest.mark.parametrize("counted", ["format", "schema_version"])
 def test_archive_of_a_newer_version_is_refused(
-    archive: Path, elsewhere: Settings, tmp_path: Path
+    archive: Path, elsewhere: Settings, tmp_path: Path, counted: str
 ) -> None:
-    newer = manifest_of(archive) | {"format": backup_archive.FORMAT + 1, "new": 1}
+    manifest = manifest_of(archive)
+    newer = manifest | {counted: manifest[counted] + 1, "new": 1}
     entries = {"manifest.json": json.dumps(newer).encode()}
     changed = rewritten(archive, tmp_path / "newer.zip", **entries)
     assert_refused(changed, elsewhere, "BACKUP_OF_NEWER_VERSION")
+
+
+def test_archive_whose_version_is_no_number_is_refused(
+    archive: Path, elsewhere: Settings, tmp_path: Path
+) -> None:
+    odd = manifest_of(archive) | {"format": "one"}
+    entries = {"manifest.json": json.dumps(odd).encode()}
+    changed = rewritten(archive, tmp_path / "odd.zip", **entries)
+    assert_refused(changed, elsewhere, "BACKUP_DAMAGED")
 
 
 def test_archive_with_a_key_that_is_a_path_is_refused(

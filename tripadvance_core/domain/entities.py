@@ -222,11 +222,10 @@ class TrainingRun(Entity):
     A run with a ``rebuild`` has no uploads of its own: it learns from those that were
     trained on before and not withdrawn. One with an ``experiment`` learns from its
     uploads alone and claims none. The ``number`` of an ordered run is 0 until it begins.
-    ``steps`` maps
-    the name of a finished step to what it produced, so that a resumed run goes on from
-    there. ``token`` is that of the lease holder. ``settings`` are what the run follows
-    to its end, whatever is set meanwhile. ``failure`` is the code of the error that its
-    last holder met.
+    ``steps`` maps the name of a finished step to what it produced, so that a resumed run
+    goes on from there. ``token`` is that of the lease holder. ``settings`` are what the
+    run follows to its end, whatever is set meanwhile. ``failure`` is the code of the
+    error that its last holder met.
     """
 
     number: int

@@ -38,6 +38,7 @@ from tripadvance_core.services.backup_archive import (
     add_manifest,
     records_name,
 )
+from tripadvance_core.services.migrations import NEWEST
 from tripadvance_core.storage.database import Database, Document
 from tripadvance_core.storage.folder import sync
 from tripadvance_core.storage.leases import kept_alive, release, wait_for
@@ -141,6 +142,7 @@ class Backups:
             kept, lost = self._add_files(archive, reading.files)
             manifest = Manifest(
                 format=FORMAT,
+                schema_version=NEWEST,
                 version=version_of("tripadvance"),
                 made_at=made_at,
                 records=dict(reading.records),

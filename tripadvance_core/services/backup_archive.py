@@ -26,6 +26,7 @@ from pydantic import Field, ValidationError
 from tripadvance_core.domain.entities import StoredFile, Value
 from tripadvance_core.domain.times import Moment
 from tripadvance_core.errors import Corrupted, Outdated, Refused
+from tripadvance_core.services.migrations import NEWEST
 from tripadvance_core.storage.database import Document
 from tripadvance_core.storage.documents import check_collection, check_document
 from tripadvance_core.storage.keys import check_key
@@ -64,9 +65,13 @@ class Records(Value):
 
 
 class Manifest(Value):
-    """What an archive holds. ``lost`` are keys of files that could not be kept."""
+    """What an archive holds, and of which version its records are.
+
+    ``lost`` are keys of files that could not be kept.
+    """
 
     format: int
+    schema_version: int
     version: str
     made_at: Moment
     records: dict[str, Records]
@@ -143,12 +148,20 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
     if entry.file_size > _MOST_MANIFEST_BYTES:
         raise ValueError("the manifest is too large")
     document = json.loads(archive.read(entry))
-    if isinstance(document, dict) and document.get("format", 0) > FORMAT:
+    if isinstance(document, dict) and _is_newer(document):
         raise Outdated("BACKUP_OF_NEWER_VERSION", version=document.get("version"))
     try:
         return Manifest.model_validate(document)
     except ValidationError as error:
         raise ValueError("the manifest is none") from error
+
+
+def _is_newer(manifest: Document) -> bool:
+    known = {"format": FORMAT, "schema_version": NEWEST}
+    return any(
+        isinstance(found := manifest.get(name), int) and found > newest
+        for name, newest in known.items()
+    )
 
 
 def _prove(archive: zipfile.ZipFile, manifest: Manifest) -> None:

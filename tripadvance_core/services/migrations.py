@@ -25,8 +25,8 @@ def migrate(database: Database) -> None:
     """
     mark = database.get(_MARKS, _SCHEMA)
     made = mark["version"] if mark else 0
-    if made > len(_STEPS):
-        raise Conflict("RECORDS_OF_NEWER_VERSION", version=made, known=len(_STEPS))
+    if made > NEWEST:
+        raise Conflict("RECORDS_OF_NEWER_VERSION", version=made, known=NEWEST)
     for number, step in enumerate(_STEPS[made:], start=made + 1):
         step(database)
         database.put(_MARKS, {"_id": _SCHEMA, "version": number})
@@ -47,5 +47,28 @@ def _leaves_for_depth(database: Database) -> None:
                 database.update(collection, {"_id": document["_id"]}, {field: settings})
 
 
-_STEPS: Final[tuple[Callable[[Database], None], ...]] = (_leaves_for_depth,)
+def _new_files_apart(database: Database) -> None:
+    """Tell of a run what was new to its model; all that it learned from stood there.
+
+    Where a model was not registered yet it is trained again, for it lacks the rows that
+    judge it.
+    """
+    for run in every_document(database, "training_runs"):
+        steps = run["steps"]
+        trained = steps.get("train", {})
+        if "upload_ids" not in trained:
+            continue
+        learned = set(trained.pop("upload_ids"))
+        trained["new_upload_ids"] = [u for u in run["upload_ids"] if u in learned]
+        if "save" not in steps:
+            del steps["train"]
+        database.update("training_runs", {"_id": run["_id"]}, {"steps": steps})
+
+
+_STEPS: Final[tuple[Callable[[Database], None], ...]] = (
+    _leaves_for_depth,
+    _new_files_apart,
+)
 """In the order in which they are made; each may be made any number of times."""
+NEWEST: Final = len(_STEPS)
+"""The version of the records that this version writes."""

@@ -70,6 +70,7 @@ class Restore:
             self._installation.begin_restore()
             self._fill(archive)
             self._installation.end_restore()
+        self._installation.setup()  # its records may be of an older version
         # What a crash may have left when the backup was made; see Registry.repair.
         self._registry.repair()
         return Restored(archive.manifest, self._invariants.violations())
