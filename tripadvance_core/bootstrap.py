@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from tripadvance_core.domain.times import Clock, utc_now
@@ -85,7 +85,15 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         When the data folder, the database or the object store cannot be used.
     """
     _make_private(settings)
-    database = open_database(settings)
+    with ExitStack() as unless_built:
+        database = open_database(settings)
+        unless_built.callback(database.close)
+        services = _built(settings, database, clock)
+        unless_built.pop_all()
+    return services
+
+
+def _built(settings: Settings, database: Database, clock: Clock) -> Services:
     objects = open_objects(settings)
     installation = Installation(settings, database, objects)
     installation.setup()
@@ -175,11 +183,10 @@ def opened_restore(settings: Settings, clock: Clock = utc_now) -> Iterator[Resto
         See ``build_services``.
     """
     _make_private(settings)
-    database = open_database(settings)
-    objects = open_objects(settings)
-    alerts = Alerts(settings, database, clock)
-    registry = Registry(database, objects, alerts, clock, settings.secret)
-    with closing(database):
+    with closing(open_database(settings)) as database:
+        objects = open_objects(settings)
+        alerts = Alerts(settings, database, clock)
+        registry = Registry(database, objects, alerts, clock, settings.secret)
         yield Restore(
             database,
             objects,
