@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tripadvance_core.domain.entities import StoredFile
 from tripadvance_core.domain.promotion import Outcome
-from tripadvance_core.errors import Conflict, LeaseLost, Unavailable
+from tripadvance_core.errors import Conflict, Corrupted, LeaseLost, Unavailable
 from tripadvance_core.services import training as training_module
 from tripadvance_core.services.night import NightState
+from tripadvance_core.storage.objects import load_file
+from tripadvance_core.tabular.jobs import from_parquet
 
 
 def test_what_a_former_holder_still_writes_takes_nothing_from_its_successor(
@@ -124,3 +128,37 @@ def test_rounds_of_a_former_holder_are_not_told_as_its_successor_s(
     with pytest.raises(LeaseLost):
         services.training.train(run.id, "former")
     assert services.training.run(run.id).under_way is None
+
+
+def test_challenger_is_scored_by_what_it_said_while_it_was_made(house: Any) -> None:
+    house.upload()
+    result = house.run()
+    services = house.services
+    scores = from_parquet(load_file(services.objects, result.model.predictions))
+    trained = result.run.steps["train"]
+    judged_on = StoredFile.model_validate(trained["judged_on"])
+    rows = from_parquet(load_file(services.objects, judged_on))
+    model = services.registry.load(result.model)
+    assert scores["challenger"].size > 0
+    np.testing.assert_allclose(
+        scores["challenger"], model.predict(rows)["predicted_price"], rtol=1e-6
+    )
+
+
+def test_stored_model_that_says_otherwise_is_not_registered(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.upload()
+    other = house.run().model
+    house.upload(rows=900)
+    services = house.services
+    run = services.claims.claim("a night", house.request())
+    services.training.preprocess(run.id, "a night")
+    services.training.train(run.id, "a night")
+    load_files = services.registry.load_files
+    monkeypatch.setattr(
+        services.registry, "load_files", lambda *_: load_files(other.id, other.files)
+    )
+    with pytest.raises(Corrupted, match="MODEL_SAYS_OTHERWISE"):
+        services.training.save(run.id, "a night")
+    assert [model.id for model in services.registry.versions()] == [other.id]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,16 +13,20 @@ from numpy.typing import NDArray
 from tripadvance_core.domain.metrics import Floats
 from tripadvance_core.domain.panels import later_part
 from tripadvance_core.domain.promotion import Panel
+from tripadvance_core.errors import Corrupted
 from tripadvance_core.learning.evaluation import groups_of, judged_by_halves
 from tripadvance_core.learning.matrices import weights_of
-from tripadvance_core.learning.model import FareModel
+from tripadvance_core.learning.model import Estimate, FareModel
 from tripadvance_core.services.history import History
 from tripadvance_core.tabular.features import routes
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 
 OWN = "A"
 STANDING = "B"
+PREDICTED = ("challenger", "low", "high")
 _TRIALS = 5
+_PROVEN_ROWS = 1_000
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -79,19 +84,72 @@ _NO_ROWS = pd.DataFrame(
 )
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the trees of a model said of n rows, so that they need not be asked again.
+
+    ``hashes`` are the identities of the rows, each once, shape (n,).
+    """
+
+    model: FareModel
+    hashes: NDArray[np.uint64]
+    estimate: Estimate
+
+    @classmethod
+    def about(cls, model: FareModel, rows: pd.DataFrame) -> Self:
+        """Ask about rows that have their identity."""
+        if rows.empty:
+            rows = _NO_ROWS
+        hashes = rows[ROW_HASH].to_numpy(np.uint64)
+        return cls(model, hashes, model.estimate(rows))
+
+    def of(self, rows: pd.DataFrame) -> Estimate:
+        """Return what was said of rows; where one is not among them, ask of all anew."""
+        places = pd.Index(self.hashes).get_indexer(pd.Index(rows[ROW_HASH]))
+        if (places < 0).any():
+            return self.model.estimate(rows)
+        return self.estimate.part(places)
+
+
+def predictions(
+    model: FareModel, rows: pd.DataFrame, estimate: Estimate
+) -> pd.DataFrame:
+    """Return what a challenger predicts for rows, on their index.
+
+    ``low`` and ``high``, the 80 % range, know nothing of the rows they are for.
+    """
+    prices = judged_by_halves(model, estimate, rows["price"].to_numpy(np.float64))
+    told = (prices.price, prices.low, prices.high)
+    return pd.DataFrame(dict(zip(PREDICTED, told, strict=True)), index=rows.index)
+
+
+def require_same_prices(
+    model_id: str, model: FareModel, rows: pd.DataFrame, predicted: pd.DataFrame
+) -> None:
+    """Ask a stored model about a few rows whose prices it told while it was made.
+
+    Raises
+    ------
+    Corrupted
+        ``MODEL_SAYS_OTHERWISE`` where it tells others now.
+    """
+    some = slice(_PROVEN_ROWS)
+    now = model.estimate(rows[some]).price
+    then = predicted["challenger"][some].to_numpy(np.float64)
+    if not np.allclose(now, then, rtol=_ROUNDING, atol=0):
+        raise Corrupted("MODEL_SAYS_OTHERWISE", model=model_id)
+
+
 def score(
     rows: pd.DataFrame,
-    challenger: FareModel,
+    predicted: pd.DataFrame,
     rival: FareModel | None,
     baseline: Floats,
 ) -> pd.DataFrame:
-    """Predict rows with ``panel`` by challenger, rival and baseline.
+    """Put what the rival predicts beside what challenger and baseline say of rows.
 
     Without a rival the baseline, the median price of the route, stands in its place.
-    ``low`` and ``high``, the 80 % range, know nothing of the rows they are for.
     """
-    actual = rows["price"].to_numpy(np.float64)
-    predicted = judged_by_halves(challenger, challenger.estimate(rows), actual)
     return pd.DataFrame(
         {
             ROW_HASH: rows[ROW_HASH],
@@ -102,9 +160,7 @@ def score(
             "date": rows["date"],
             "actual": rows["price"],
             "weight": weights_of(rows),
-            "challenger": predicted.price,
-            "low": predicted.low,
-            "high": predicted.high,
+            **predicted,
             "baseline": baseline,
             "rival": rival.predict(rows)["predicted_price"] if rival else baseline,
         }

@@ -32,7 +32,7 @@ from tripadvance_core.domain.promotion import (
 )
 from tripadvance_core.domain.times import Clock
 from tripadvance_core.errors import AlreadyExists, Conflict, Outdated
-from tripadvance_core.services.comparison import OWN, panel_of, score
+from tripadvance_core.services.comparison import OWN, panel_of, predictions, score
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.panels import Panels
 from tripadvance_core.services.registry import NIGHT, Registry
@@ -166,7 +166,8 @@ class Promoter:
             except Outdated:
                 self._store.shadows.change({"_id": shadow.id}, {"open": False})
                 continue
-            table = score(rows, model, rival, baseline)
+            predicted = predictions(model, rows, model.estimate(rows))
+            table = score(rows, predicted, rival, baseline)
             scored[shadow.id] = store_apart(
                 self._objects,
                 f"shadows/{shadow.id}",

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,10 @@ from tripadvance_core.learning.model import FORMAT, FareModel
 from tripadvance_core.learning.training import fit
 from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.comparison import (
+    PREDICTED,
+    Said,
+    predictions,
+    require_same_prices,
     reserved_rows,
     score,
     seconds_a_price,
@@ -178,11 +182,12 @@ class TrainingService:
                 on_round=rounds,
             )
             medians = RouteMedians.of(history.training)
-            model, card = _judged(model, history, medians)
+            said, card = _judged(model, history, medians)
+            model = said.model
             model_id = _model_id(history, parameters, run)
             contents = model.to_files() | card
             result["model_id"] = model_id
-            result |= self._judges(run, history, medians, model_id)
+            result |= self._judges(run, history, medians, said, model_id)
             folder = f"models/{model_id}"
             files = [
                 store_apart(self._objects, folder, name, content)
@@ -376,9 +381,14 @@ class TrainingService:
         )
 
     def _judges(
-        self, run: TrainingRun, history: History, medians: RouteMedians, model_id: str
+        self,
+        run: TrainingRun,
+        history: History,
+        medians: RouteMedians,
+        said: Said,
+        model_id: str,
     ) -> dict[str, Any]:
-        """Store the rows of both panels, with what the baseline says of them.
+        """Store the rows of both panels, with what challenger and baseline say of them.
 
         Here, where the whole history is at hand, so that what comes after costs no more
         as the history grows.
@@ -393,7 +403,8 @@ class TrainingService:
             np.empty(0, np.uint64) if panel_b is None else self._panels.rows_of(panel_b)
         )
         rows = reserved.panels(in_b)
-        table = to_parquet(rows.assign(baseline=medians(rows)))
+        predicted = predictions(said.model, rows, said.of(rows))
+        table = to_parquet(rows.assign(baseline=medians(rows), **predicted))
         judged_on = store_apart(
             self._objects, f"models/{model_id}", "judged-on.parquet", table
         )
@@ -403,14 +414,15 @@ class TrainingService:
         }
 
     def _comparison(self, run: TrainingRun) -> "_Comparison":
-        """Read the rows of both panels, and what the baseline says of them."""
+        """Read the rows of both panels, and what is said of them."""
         trained = run.steps["train"]
         judged_on = StoredFile.model_validate(trained["judged_on"])
         rows = from_parquet(load_file(self._objects, judged_on))
+        predicted = pd.DataFrame({name: rows.pop(name) for name in PREDICTED})
         baseline = rows.pop("baseline").to_numpy(np.float64)
         panel_b = trained["panel_b"]
         return _Comparison(
-            rows, baseline, self._panels.get(panel_b) if panel_b else None
+            rows, predicted, baseline, self._panels.get(panel_b) if panel_b else None
         )
 
     def _registered(self, run: TrainingRun, comparison: "_Comparison") -> ModelVersion:
@@ -424,9 +436,12 @@ class TrainingService:
         trained_on = StoredFile.model_validate(trained["trained_on"])
         learned_from = StoredFile.model_validate(trained["learned_from"])
         challenger = self._registry.load_files(model_id, files)
+        require_same_prices(model_id, challenger, comparison.rows, comparison.predicted)
         reigning = self._registry.master()
         master, rival = self._registry.rival() or (None, None)
-        scores = score(comparison.rows, challenger, rival, comparison.baseline)
+        scores = score(
+            comparison.rows, comparison.predicted, rival, comparison.baseline
+        )
         version = ModelVersion(
             id=model_id,
             number=run.number,
@@ -484,28 +499,29 @@ class TrainingService:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """The rows of the panels, what the baseline says of each, and panel B itself."""
+    """The rows of the panels, what is said of each, and panel B itself."""
 
     rows: pd.DataFrame
+    predicted: pd.DataFrame
     baseline: Floats
     panel_b: StandingPanel | None
 
 
 def _judged(
     model: FareModel, history: History, medians: RouteMedians
-) -> tuple[FareModel, dict[str, bytes]]:
+) -> tuple[Said, dict[str, bytes]]:
     """Calibrate a model and write its card, from one prediction of the reserved rows.
 
     Without such rows there is no card.
     """
     holdout = history.holdout
+    said = Said.about(model, holdout)
     if holdout.empty:
-        return model.calibrated(holdout), {}
-    estimate = model.estimate(holdout)
-    model = model.calibrated_on(estimate, holdout["price"].to_numpy(np.float64))
+        return replace(said, model=model.calibrated(holdout)), {}
+    model = model.calibrated_on(said.estimate, holdout["price"].to_numpy(np.float64))
     original = original_baseline(history.training)
-    card = ModelCard.of(model, holdout, estimate, medians, original)
-    return model, {CARD_FILE: card.model_dump_json().encode()}
+    card = ModelCard.of(model, holdout, said.estimate, medians, original)
+    return replace(said, model=model), {CARD_FILE: card.model_dump_json().encode()}
 
 
 def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
