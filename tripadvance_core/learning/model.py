@@ -91,8 +91,8 @@ class Estimate(NamedTuple):
     unseen: NDArray[np.bool_]
     doubts: NDArray[np.object_]
 
-    def part(self, mine: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
-        """Return what is said of some of the rows: a mask of them, or their places."""
+    def part(self, mine: NDArray[np.bool_]) -> Self:
+        """Return what is said of some of the rows."""
         parts = {
             name: getattr(self, name)[mine] for name in self._fields if name != "reach"
         }

@@ -49,10 +49,13 @@ class ReservedRows:
         """The identities of the rows of earlier files."""
         return self.hashes[~self.own]
 
-    def panels(self, panel_b: NDArray[np.uint64]) -> pd.DataFrame:
-        """Return the rows of panel A and B, with ``panel`` naming the side of each.
+    def panels(
+        self, panel_b: NDArray[np.uint64]
+    ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+        """Return the rows of panel A and B, and which of the reserved rows they are.
 
-        While there are no earlier files, panel A is all that is new.
+        ``panel`` names the side of each. While there are no earlier files, panel A is
+        all that is new.
         """
         panel_a = self.own.copy()
         if not self.own.all():
@@ -60,7 +63,7 @@ class ReservedRows:
             panel_a[self.own] = later_part(days[self.own])
         chosen = panel_a | (~self.own & np.isin(self.hashes, panel_b))
         rows = self.rows.where(chosen).frame() if chosen.any() else _NO_ROWS
-        return rows.assign(panel=np.where(panel_a[chosen], OWN, STANDING))
+        return rows.assign(panel=np.where(panel_a[chosen], OWN, STANDING)), chosen
 
 
 def reserved_rows(history: History) -> ReservedRows:
@@ -86,29 +89,30 @@ _NO_ROWS = pd.DataFrame(
 
 @dataclass(frozen=True)
 class Said:
-    """What the trees of a model said of n rows, so that they need not be asked again.
+    """What the trees of a model said of the holdout, so that they are asked once.
 
-    ``hashes`` are the identities of the rows, each once, shape (n,).
+    ``asked`` tells, shape (n,), which of the n reserved rows the holdout are. Rows are
+    known by their place, for one identity may stand for several.
     """
 
     model: FareModel
-    hashes: NDArray[np.uint64]
+    asked: NDArray[np.bool_]
     estimate: Estimate
 
     @classmethod
-    def about(cls, model: FareModel, rows: pd.DataFrame) -> Self:
-        """Ask about rows that have their identity."""
-        if rows.empty:
-            rows = _NO_ROWS
-        hashes = rows[ROW_HASH].to_numpy(np.uint64)
-        return cls(model, hashes, model.estimate(rows))
+    def by(cls, model: FareModel, history: History) -> Self:
+        """Ask a model about the holdout of a history."""
+        holdout = _NO_ROWS if history.holdout.empty else history.holdout
+        return cls(model, history.in_holdout, model.estimate(holdout))
 
-    def of(self, rows: pd.DataFrame) -> Estimate:
-        """Return what was said of rows; where one is not among them, ask of all anew."""
-        places = pd.Index(self.hashes).get_indexer(pd.Index(rows[ROW_HASH]))
-        if (places < 0).any():
+    def of(self, rows: pd.DataFrame, chosen: NDArray[np.bool_]) -> Estimate:
+        """Return what is said of the reserved rows that were chosen, shape (n,).
+
+        Where one of them is not of the holdout, all are asked about anew.
+        """
+        if (chosen & ~self.asked).any():
             return self.model.estimate(rows)
-        return self.estimate.part(places)
+        return self.estimate.part(chosen[self.asked])
 
 
 def predictions(

@@ -56,8 +56,13 @@ class History:
         Of more than ``HOLDOUT_ROWS`` those that rank first by their hash.
         """
         chosen = self.reserved.copy()
-        chosen[chosen] = _sampled(self.rows.column(ROW_HASH)[chosen])
+        chosen[chosen] = self.in_holdout
         return self.rows.where(chosen).frame()
+
+    @cached_property
+    def in_holdout(self) -> NDArray[np.bool_]:
+        """Which of the reserved rows ``holdout`` has, shape (reserved rows,)."""
+        return _sampled(self.rows.column(ROW_HASH)[self.reserved])
 
     @cached_property
     def reserved(self) -> NDArray[np.bool_]:

@@ -402,8 +402,13 @@ class TrainingService:
         in_b = (
             np.empty(0, np.uint64) if panel_b is None else self._panels.rows_of(panel_b)
         )
-        rows = reserved.panels(in_b)
-        predicted = predictions(said.model, rows, said.of(rows))
+        rows, chosen = reserved.panels(in_b)
+        asked_anew = run.experiment is not None
+        predicted = predictions(
+            said.model,
+            rows,
+            said.model.estimate(rows) if asked_anew else said.of(rows, chosen),
+        )
         table = to_parquet(rows.assign(baseline=medians(rows), **predicted))
         judged_on = store_apart(
             self._objects, f"models/{model_id}", "judged-on.parquet", table
@@ -514,8 +519,7 @@ def _judged(
 
     Without such rows there is no card.
     """
-    holdout = history.holdout
-    said = Said.about(model, holdout)
+    holdout, said = history.holdout, Said.by(model, history)
     if holdout.empty:
         return replace(said, model=model.calibrated(holdout)), {}
     model = model.calibrated_on(said.estimate, holdout["price"].to_numpy(np.float64))
