@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from deployments.aws.ecs_options import ecs_options, ecs_options_of
 from deployments.console import Console
 from deployments.reading_options import Command, mapping_of, reading_options
 from tripadvance_core.errors import TripAdvanceError
@@ -363,6 +364,33 @@ def up(demo: bool, data_dir: Path | None, as_json: bool) -> None:
 
     with _explained(data_dir, as_json=as_json) as console:
         run_local(load_settings(data_dir), console, demo=demo)
+
+
+@main.command()
+@click.option(
+    "--target",
+    type=click.Choice(["process", "ecs"]),
+    default="process",
+    show_default=True,
+    help="Where runs are processes: of a worker's machine, or tasks of Amazon ECS.",
+)
+@ecs_options
+@common_options
+def deploy(
+    target: Literal["process", "ecs"],
+    data_dir: Path | None,
+    as_json: bool,
+    **of_ecs: Any,
+) -> None:
+    """Put the nightly deployment into a work pool of Prefect's server."""
+    from deployments.registration import register
+
+    options = ecs_options_of(**of_ecs)
+    if target == "process" and any(of_ecs.values()):
+        raise click.UsageError("the options of ECS need --target ecs")
+    with _explained(data_dir, as_json=as_json) as console:
+        settings = load_settings(data_dir)
+        register(settings, console, options if target == "ecs" else None)
 
 
 if __name__ == "__main__":
