@@ -190,7 +190,10 @@ def test_night_runs_in_ecs_and_its_model_is_master(
         *("deploy", "--target", "ecs", "--json"),
         *("--image", IMAGE, "--cluster", CLUSTER),
         *("--task-role-arn", f"{ROLES}/run", "--execution-role-arn", f"{ROLES}/start"),
-        *("--prefect-api-url", f"http://{PREFECT_HOST}:{prefect_server.prefect_port}/api"),
+        *(
+            "--prefect-api-url",
+            f"http://{PREFECT_HOST}:{prefect_server.prefect_port}/api",
+        ),
         *(part for pair in arns.items() for part in ("--secret", "=".join(pair))),
     )
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
@@ -228,5 +231,5 @@ def test_night_runs_in_ecs_and_its_model_is_master(
         services.registry.load(master)
     listed = ecs.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
     folders = {each["Key"].split("/")[1] for each in listed}
-    assert {"raw", "rows", "models", "panels"} <= folders
+    assert {"raw", "rows", "models"} <= folders
     assert not (tmp_path / "container" / "objects").exists()
