@@ -327,9 +327,13 @@ def restore(file: Path, data_dir: Path | None, as_json: bool) -> None:
 @common_options
 def setup(data_dir: Path | None, as_json: bool) -> None:
     """Create indexes, bucket and folders; may be run any number of times."""
+    from deployments.first_admin import show_first_admin_link
+
     with _opened(data_dir, as_json=as_json) as (services, console):
         services.installation.setup()
         console.say("SETUP_DONE", data_dir=services.settings.data_dir)
+        if not as_json:  # a document is kept, and a link must not be
+            show_first_admin_link(services, console)
         console.document({"done": True, "data_dir": str(services.settings.data_dir)})
 
 

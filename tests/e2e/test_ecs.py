@@ -131,8 +131,16 @@ def prefect_server(tmp_path: Path) -> Iterator[Settings]:
     settings.data_dir.mkdir()
     with (tmp_path / "prefect-server.log").open("w") as log:
         server = subprocess.Popen(
-            [BIN / "prefect", "server", "start", "--no-ui", "--host", "127.0.0.1"]
-            + ["--port", str(settings.prefect_port)],
+            [
+                BIN / "prefect",
+                "server",
+                "start",
+                "--no-ui",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(settings.prefect_port),
+            ],
             env=os.environ | for_clients(settings) | for_server(settings),
             stdout=log,
             stderr=log,
@@ -199,8 +207,16 @@ def test_night_runs_in_ecs_and_its_model_is_master(
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     run_id = control.submit({"ignore_window": True})
     worker = subprocess.run(
-        [BIN / "prefect", "worker", "start", "--type", "ecs", "--run-once"]
-        + ["--pool", json.loads(deployed.stdout)["pool"]],
+        [
+            BIN / "prefect",
+            "worker",
+            "start",
+            "--type",
+            "ecs",
+            "--run-once",
+            "--pool",
+            json.loads(deployed.stdout)["pool"],
+        ],
         env=office.environment | for_clients(prefect_server),
         capture_output=True,
         text=True,
