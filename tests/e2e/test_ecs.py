@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from prefect.client.orchestration import get_client
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
@@ -157,6 +158,11 @@ def prefect_server(tmp_path: Path) -> Iterator[Settings]:
     server.wait(30)
 
 
+def block(kind: str) -> dict[str, Any]:
+    with get_client(sync_client=True) as client:
+        return client.read_block_document_by_name("tripadvance", kind).data
+
+
 def test_night_runs_in_ecs_and_its_model_is_master(
     tmp_path: Path,
     aws: dict[str, str],
@@ -205,6 +211,14 @@ def test_night_runs_in_ecs_and_its_model_is_master(
         *(part for pair in arns.items() for part in ("--secret", "=".join(pair))),
     )
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    bucket, credentials = (block(kind) for kind in ("s3-bucket", "aws-credentials"))
+    assert (bucket["bucket_name"], bucket["bucket_folder"]) == (BUCKET, "tripadvance")
+    assert not {name for name, value in credentials.items() if value} & {
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+    }
+
     run_id = control.submit({"ignore_window": True})
     worker = subprocess.run(
         [
