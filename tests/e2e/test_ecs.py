@@ -146,16 +146,17 @@ def prefect_server(tmp_path: Path) -> Iterator[Settings]:
             stdout=log,
             stderr=log,
         )
-    wait_for(lambda: answers(f"{settings.prefect_url}/api/health"), 180)
-    with temporary_settings(
-        {
-            PREFECT_API_URL: f"{settings.prefect_url}/api",
-            PREFECT_API_AUTH_STRING: PREFECT_AUTH,
-        }
-    ):
-        yield settings
-    server.terminate()
-    server.wait(30)
+    prefect = {
+        PREFECT_API_URL: f"{settings.prefect_url}/api",
+        PREFECT_API_AUTH_STRING: PREFECT_AUTH,
+    }
+    try:
+        wait_for(lambda: answers(f"{settings.prefect_url}/api/health"), 180)
+        with temporary_settings(prefect):
+            yield settings
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def block(kind: str) -> dict[str, Any]:
