@@ -76,6 +76,8 @@ lock: $(BIN)/uv ## Compile the locks from pyproject.toml (newer: UPGRADE=--upgra
 	$(LOCK) --group install --output-file requirements-install.lock
 	$(LOCK) --group audit --output-file requirements-audit.lock
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock
+	$(LOCK) --group server --constraints requirements.lock \
+		--output-file requirements-server.lock
 	$(LOCK) pyproject.toml --group dev --constraints requirements.lock \
 		--output-file requirements-dev.lock
 

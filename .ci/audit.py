@@ -12,6 +12,7 @@ from typing import Any
 
 ASK = [
     *(sys.executable, "-m", "pip_audit", "--requirement", "requirements.lock"),
+    *("--requirement", "requirements-server.lock"),
     *("--require-hashes", "--disable-pip", "--format", "json"),
     *("--progress-spinner", "off", "--timeout", "15"),
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from deployments.aws.ecs_options import ecs_options, ecs_options_of
 from deployments.console import Console
 from deployments.reading_options import Command, mapping_of, reading_options
 from tripadvance_core.errors import TripAdvanceError
@@ -326,9 +327,13 @@ def restore(file: Path, data_dir: Path | None, as_json: bool) -> None:
 @common_options
 def setup(data_dir: Path | None, as_json: bool) -> None:
     """Create indexes, bucket and folders; may be run any number of times."""
+    from deployments.first_admin import show_first_admin_link
+
     with _opened(data_dir, as_json=as_json) as (services, console):
         services.installation.setup()
         console.say("SETUP_DONE", data_dir=services.settings.data_dir)
+        if not as_json:  # a document is kept, and a link must not be
+            show_first_admin_link(services, console)
         console.document({"done": True, "data_dir": str(services.settings.data_dir)})
 
 
@@ -363,6 +368,33 @@ def up(demo: bool, data_dir: Path | None, as_json: bool) -> None:
 
     with _explained(data_dir, as_json=as_json) as console:
         run_local(load_settings(data_dir), console, demo=demo)
+
+
+@main.command()
+@click.option(
+    "--target",
+    type=click.Choice(["process", "ecs"]),
+    default="process",
+    show_default=True,
+    help="Where runs are processes: of a worker's machine, or tasks of Amazon ECS.",
+)
+@ecs_options
+@common_options
+def deploy(
+    target: Literal["process", "ecs"],
+    data_dir: Path | None,
+    as_json: bool,
+    **of_ecs: Any,
+) -> None:
+    """Put the nightly deployment into a work pool of Prefect's server."""
+    from deployments.registration import register
+
+    options = ecs_options_of(**of_ecs)
+    if target == "process" and any(of_ecs.values()):
+        raise click.UsageError("the options of ECS need --target ecs")
+    with _explained(data_dir, as_json=as_json) as console:
+        settings = load_settings(data_dir)
+        register(settings, console, options if target == "ecs" else None)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from deployments import prefect_environment
 from deployments.children import Child, Supervisor
 from deployments.console import Console
 from deployments.demo import feed_sample, run_night
+from deployments.first_admin import show_first_admin_link
 from deployments.prefect_server import answers, nightly_of
 from deployments.privacy import keep_files_private
 from tripadvance_core.bootstrap import Services, opened_services
@@ -140,10 +141,7 @@ def _greet(services: Services, console: Console) -> None:
             (console.sentence("UP_PREFECT"), settings.prefect_url),
         ]
     )
-    token = services.accounts.first_admin_token()
-    if token is not None:
-        console.say("UP_FIRST_ADMIN")
-        console.line(f"{settings.web_url}/first-admin/#{token}")
+    show_first_admin_link(services, console)
 
 
 def _serves_the_night(settings: Settings, since: datetime) -> bool:

@@ -1,6 +1,7 @@
-"""What Prefect is told by the environment: its server, and all that ask it."""
+"""What Prefect is told by the environment: its server, its runs, and all that ask it."""
 
 import base64
+import os
 
 from tripadvance_core.errors import SettingRefused
 from tripadvance_core.settings import Settings
@@ -18,6 +19,20 @@ def for_clients(settings: Settings) -> dict[str, str]:
             settings.prefect_auth.get_secret_value()
         )
     return environment
+
+
+def lead_to_server(settings: Settings) -> None:
+    """Lead this process to the server, unless whoever started it has, as ``up`` does."""
+    for name, value in for_clients(settings).items():
+        os.environ.setdefault(name, value)
+
+
+def for_runs() -> dict[str, str]:
+    """Return what the process of a run needs beyond its way to the server."""
+    return {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # see flows/zombies.py
+    }
 
 
 def for_server(settings: Settings) -> dict[str, str]:
@@ -43,7 +58,7 @@ def for_server(settings: Settings) -> dict[str, str]:
         # Soon enough for the next partition, yet longer than the runner's prefetch.
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "15",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        **for_runs(),
     }
     if settings.prefect_auth is not None:
         environment["PREFECT_SERVER_API_AUTH_STRING"] = (

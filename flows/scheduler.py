@@ -20,29 +20,42 @@ class PrefectScheduler:
 
     def start_ordered(self, run_id: str) -> str:
         """Submit a run of the nightly deployment for what a person has ordered."""
-        with _prefect() as control:
+        with _control() as control:
             return str(control.submit({"ordered": run_id}, tags=["ordered"]))
 
     def schedule(self) -> Schedule | None:
         """Return the schedule of the nightly deployment."""
-        with _prefect() as control:
+        with _control() as control:
             return control.schedule()  # type: ignore[no-any-return]
 
     def follow(self, schedule: Schedule) -> None:
         """Put the nightly deployment on another schedule."""
-        with _prefect() as control:
+        with _control() as control:
             control.follow(schedule)
 
 
 @contextmanager
-def _prefect() -> Iterator[ModuleType]:
+def _control() -> Iterator[ModuleType]:
+    with asking_prefect():
+        from flows import control
+
+        yield control
+
+
+@contextmanager
+def asking_prefect() -> Iterator[None]:
+    """Say in one sentence that Prefect's server does not do what it is asked.
+
+    Raises
+    ------
+    SchedulerDown
+        ``PREFECT_UNAVAILABLE``; what went wrong is logged.
+    """
     from httpx import HTTPError
     from prefect.exceptions import ObjectNotFound
 
-    from flows import control
-
     try:
-        yield control
+        yield
     except (HTTPError, ObjectNotFound) as error:
         _LOG.error("Prefect did not do what was asked", exc_info=error)
         raise SchedulerDown("PREFECT_UNAVAILABLE") from error

@@ -19,6 +19,7 @@ PROJECT = Path(__file__).parents[1]
 LOCKS = [
     "requirements-install.lock",
     "requirements-audit.lock",
+    "requirements-server.lock",
     "requirements.lock",
     "requirements-dev.lock",
 ]
@@ -79,6 +80,7 @@ def test_lock_leaves_the_packages_for_several_gpus_out(lock: str) -> None:
     [
         ("requirements-install.lock", direct(GROUPS["install"])),
         ("requirements-audit.lock", direct(GROUPS["audit"])),
+        ("requirements-server.lock", direct(GROUPS["server"])),
         ("requirements.lock", RUNTIME | direct(GROUPS["build"])),
         ("requirements-dev.lock", RUNTIME | direct(GROUPS["build"], GROUPS["dev"])),
     ],
@@ -99,6 +101,13 @@ def test_lock_holds_what_pyproject_asks_for(
 def test_tests_run_on_the_versions_that_users_get() -> None:
     for_users, for_tests = locked("requirements.lock"), locked("requirements-dev.lock")
     assert {name: for_tests.get(name) for name in for_users} == for_users
+
+
+def test_prefect_serves_in_the_versions_that_its_clients_have() -> None:
+    for_users, for_server = locked("requirements.lock"), locked(LOCKS[2])
+    shared = {*for_users} & {*for_server}
+    assert {"prefect", "fastapi", "sqlalchemy"} <= shared
+    assert {n: for_server[n] for n in shared} == {n: for_users[n] for n in shared}
 
 
 @pytest.mark.parametrize(

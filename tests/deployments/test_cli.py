@@ -12,6 +12,8 @@ import openpyxl
 import pytest
 
 from deployments.reading_options import CANONICAL
+from tripadvance_core.bootstrap import opened_services
+from tripadvance_core.settings import load_settings
 from tripadvance_core.tabular.columns import CORE, OPTIONAL
 
 HEADER = "date,start_city,end_city,airline,duration,price\n"
@@ -279,3 +281,18 @@ def test_what_a_file_leaves_open_is_asked_and_answered(
         command += answer
     answered = json.loads(installation.command(*command).stdout)
     assert answered["rows"] == [["2026-03-02", "Salvador", "Recife", "Gol", 150, 207.4]]
+
+
+def test_setup_shows_the_first_administrators_link_to_people_alone(
+    installation: Any,
+) -> None:
+    installation.environment["TRIPADVANCE_PUBLIC_URL"] = "https://fares.example"
+    assert "https://fares.example/first-admin/#" in installation.command("setup").output
+    assert "first-admin" not in installation.command("setup", "--json").output
+    with opened_services(load_settings(installation.data_dir)) as services:
+        token = services.accounts.first_admin_token()
+        assert token is not None
+        services.accounts.create_first_admin(
+            token, "ana@exemplo.com", "Ana", "uma senha longa de teste"
+        )
+    assert "first-admin" not in installation.command("setup").output

@@ -138,6 +138,17 @@ class S3Store:
         self.put(_PROBE, b"can be written")
         self.delete(_PROBE)
 
+    def save_blocks(self, name: str) -> None:
+        """Tell Prefect's server of the bucket, as blocks that hold no secret.
+
+        They are for flows beside ours and for people: who loads them has the
+        credentials of the environment, a role in AWS, as the store itself has.
+        """
+        self._block.credentials.save(name, overwrite=True)
+        folder = self._prefix.removesuffix("/")
+        block = self._block.model_copy(update={"bucket_folder": folder})
+        block.save(name, overwrite=True)
+
     def _listed(self, prefix: str) -> list[dict[str, Any]]:
         with self._translated():
             found = self._block.list_objects(self._prefix + prefix, **_SYNCHRONOUS)
