@@ -1,6 +1,7 @@
 """What Prefect is told by the environment: its server, and all that ask it."""
 
 import base64
+import os
 
 from tripadvance_core.errors import SettingRefused
 from tripadvance_core.settings import Settings
@@ -18,6 +19,12 @@ def for_clients(settings: Settings) -> dict[str, str]:
             settings.prefect_auth.get_secret_value()
         )
     return environment
+
+
+def lead_to_server(settings: Settings) -> None:
+    """Tell this process where Prefect is, unless whoever started it has."""
+    for name, value in for_clients(settings).items():
+        os.environ.setdefault(name, value)
 
 
 def for_server(settings: Settings) -> dict[str, str]:

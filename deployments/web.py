@@ -6,7 +6,7 @@ import sys
 
 import uvicorn
 
-from deployments.prefect_environment import for_clients
+from deployments.prefect_environment import lead_to_server
 from deployments.privacy import keep_files_private
 from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
@@ -30,7 +30,7 @@ def main() -> None:
 
 def _serve(settings: Settings) -> None:
     _prepare_gradio(settings)
-    _prepare_prefect(settings)
+    lead_to_server(settings)
     from ui.app import create_app  # after its environment is set
 
     with opened_services(settings) as services:
@@ -60,12 +60,6 @@ def _prepare_gradio(settings: Settings) -> None:
         "GRADIO_ANALYTICS_MAX_EVENTS": "1",
         "HF_HUB_OFFLINE": "1",
     }
-
-
-def _prepare_prefect(settings: Settings) -> None:
-    """Say where Prefect is, unless whoever starts us has, as ``up`` does."""
-    for name, value in for_clients(settings).items():
-        os.environ.setdefault(name, value)
 
 
 if __name__ == "__main__":
