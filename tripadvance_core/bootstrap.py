@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from tripadvance_core.domain.times import Clock, utc_now
@@ -90,6 +90,14 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     """
     make_private(settings)
     database = open_database(settings)
+    with ExitStack() as unless_built:
+        unless_built.callback(database.close)
+        services = _services_on(database, settings, clock)
+        unless_built.pop_all()
+    return services
+
+
+def _services_on(database: Database, settings: Settings, clock: Clock) -> Services:
     objects = open_objects(settings)
     installation = Installation(settings, database, objects)
     installation.setup()

@@ -28,7 +28,7 @@ from tripadvance_core.services.invariants import Violation
 from tripadvance_core.services.migrations import require_newest
 from tripadvance_core.services.readings import Reading, read_records
 from tripadvance_core.storage.database import Database
-from tripadvance_core.storage.leases import acquire, holder_of, kept_alive, release
+from tripadvance_core.storage.leases import holder_of, kept_alive, release, wait_for
 from tripadvance_core.storage.objects import ObjectStore
 
 _HOLDER: Final = "migration"
@@ -108,7 +108,8 @@ class Move:
     @contextmanager
     def _standing_still(self) -> Iterator[None]:
         """Keep runs, backups and sweeps away from here."""
-        lease = acquire(self._database, LEASE, _HOLDER, self._clock(), _LEASE_SECONDS)
+        # Waiting once around, for one that was killed may have held it.
+        lease = wait_for(self._database, LEASE, _HOLDER, self._clock, _LEASE_SECONDS)
         if lease is None:
             raise Conflict("MIGRATION_DURING_RUN")
         try:

@@ -61,10 +61,14 @@ def _lines(folder: Path, collection: str) -> Path:
 
 
 def _kept(collection: str, document: Document) -> Document:
-    """Leave out what changes all the time and nobody goes on with after a crash."""
+    """Leave out what changes all the time and nobody goes on with after a crash.
+
+    The id stands first, where MongoDB puts it whatever was sent.
+    """
+    kept = {"_id": document["_id"], **document}
     if collection == "training_runs":
-        return document | {"under_way": None}
-    return document
+        kept["under_way"] = None
+    return kept
 
 
 def _line(document: Document) -> bytes:
