@@ -23,6 +23,8 @@ from rich.table import Table
 
 from tests.e2e.stack import Told, embedded, on_servers, write_fares
 
+PROJECT = Path(__file__).parents[1]
+
 console = Console(width=88)
 
 
