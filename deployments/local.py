@@ -35,6 +35,7 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
     make_private(settings)
     with only_instance(settings):
         _check_ports(settings)
+        console.say("STARTING", data_dir=settings.data_dir)
         supervisor = Supervisor(console)
         supervisor.stop_on_signals()
         server = _prefect_server(settings)
@@ -57,7 +58,6 @@ def _serve(
     *,
     demo: bool,
 ) -> None:
-    console.say("STARTING", data_dir=services.settings.data_dir)
     if demo:
         feed_sample(services, console)
     _start(services, supervisor, server)
@@ -83,10 +83,12 @@ def _start(services: Services, supervisor: Supervisor, server: Child) -> None:
         "deployments.runner",
         ready=lambda: _serves_the_night(settings, since),
     )
-    if server.process is None:
+    begun_before = server.process is not None
+    if not begun_before:
         supervisor.add(server)
     supervisor.add(web)
-    supervisor.wait_until_ready(server)
+    if not begun_before:
+        supervisor.wait_until_ready(server)
     if not supervisor.stopping.is_set():
         supervisor.add(runner)
         supervisor.wait_until_ready(runner)
