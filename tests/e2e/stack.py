@@ -25,6 +25,7 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
+from pymongo import MongoClient
 
 from deployments.prefect_environment import for_clients, for_server
 from flows import control
@@ -153,6 +154,7 @@ def _servers(folder: Path, mongodb_uri: str) -> Iterator[_Servers]:
     }
     servers = _Servers(folder, environment, stores | {"s3_block": BLOCK})
     with ExitStack() as running:
+        running.callback(_drop, mongodb_uri, stores["mongodb_database"])
 
         def start(name: str, *module: str) -> None:
             process = running.enter_context(
@@ -251,6 +253,11 @@ def _process(
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         process.wait()
+
+
+def _drop(mongodb_uri: str, name: str) -> None:
+    with MongoClient[dict[str, Any]](mongodb_uri) as client:
+        client.drop_database(name)
 
 
 def _listening_at(port: int | None) -> psutil.Process:
