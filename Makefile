@@ -14,7 +14,7 @@ NEEDED := "TripAdvance needs Python 3.11, 3.12 or 3.13 with its venv module" \
 	"(Debian: apt install python3-venv). Name yours: make PYTHON=/path/to/python3.11"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion bench-faults bench-fortnight bench-waiting screenshots audit sbom lock
+.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion bench-faults bench-fortnight bench-waiting bench-stack screenshots audit sbom lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -62,6 +62,9 @@ bench-fortnight: $(VENV)/installed-dev ## Live two weeks of nights and faults on
 
 bench-waiting: $(VENV)/installed-dev ## Drain a thousand files; cost of a partition as files pile up
 	$(BIN)/python benchmarks/waiting_files.py compare
+
+bench-stack: $(VENV)/installed-dev ## A chain embedded, and on MongoDB, S3 and a work pool: same models, what cost
+	$(BIN)/python benchmarks/stack.py
 
 screenshots: $(VENV)/installed-dev ## Take a picture of every page of the web app
 	$(BIN)/python docs/screenshots.py

@@ -1,5 +1,6 @@
 """The commands backup and restore."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from deployments.console import Console
@@ -7,6 +8,7 @@ from deployments.local import only_instance
 from tripadvance_core.bootstrap import Services, opened_restore
 from tripadvance_core.formats import number
 from tripadvance_core.services.backup_archive import Manifest
+from tripadvance_core.services.invariants import Violation
 from tripadvance_core.settings import Settings
 
 
@@ -41,12 +43,7 @@ def restore_backup(settings: Settings, console: Console, file: Path) -> bool:
         made_at=console.moment(restored.manifest.made_at),
         **_counted(restored.manifest),
     )
-    problems = [
-        violation.sentence(console.language) for violation in restored.violations
-    ]
-    console.say("RESTORED_WITH_PROBLEMS" if problems else "RESTORED_WHOLE")
-    for problem in problems:
-        console.line(f"  {problem}")
+    problems = say_problems(restored.violations, console)
     console.document(
         {
             "made_at": restored.manifest.made_at.isoformat(),
@@ -55,6 +52,15 @@ def restore_backup(settings: Settings, console: Console, file: Path) -> bool:
         }
     )
     return not problems
+
+
+def say_problems(violations: Iterable[Violation], console: Console) -> list[str]:
+    """Tell what is wrong with what was filled, if anything is, and return it."""
+    problems = [violation.sentence(console.language) for violation in violations]
+    console.say("RESTORED_WITH_PROBLEMS" if problems else "RESTORED_WHOLE")
+    for problem in problems:
+        console.line(f"  {problem}")
+    return problems
 
 
 def _counted(manifest: Manifest) -> dict[str, int]:

@@ -132,7 +132,13 @@ def _check_objects(services: Services) -> Told:
             raise Corrupted("CHECKSUM_MISMATCH", key=key)
     finally:
         services.objects.delete(key)
-    return _sound("OBJECTS_ARE")
+    return _sound("OBJECTS_ARE", address=_named(services))
+
+
+def _named(services: Services) -> str:
+    """Return where the objects lie, and which block of Prefect's says so."""
+    address, block = services.objects.address, services.settings.s3_block
+    return address if block is None else f"{address} (S3Bucket {block})"
 
 
 def _check_master(services: Services) -> Told:

@@ -153,7 +153,8 @@ class Supervisor:
 
     def stop_all(self) -> None:
         """Stop the children, the one started last first."""
-        self._console.say("STOPPING")
+        if self._children:
+            self._console.say("STOPPING")
         while self._children:
             child = self._children.pop()
             child.stop()

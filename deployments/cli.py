@@ -13,6 +13,7 @@ import click
 
 from deployments.aws.ecs_options import ecs_options, ecs_options_of
 from deployments.console import Console
+from deployments.prefect_environment import lead_to_server
 from deployments.reading_options import Command, mapping_of, reading_options
 from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.messages import LANGUAGES, Language
@@ -49,7 +50,10 @@ def _explained(data_dir: Path | None, *, as_json: bool) -> Iterator[Console]:
     """Give a console; an error of ours becomes its sentence and exit status 1."""
     console = Console(Settings.model_construct(), as_json=as_json)
     try:
-        console = Console(load_settings(data_dir), as_json=as_json)
+        settings = load_settings(data_dir)
+        if settings.s3_block is not None:  # which Prefect's server knows
+            lead_to_server(settings)
+        console = Console(settings, as_json=as_json)
         yield console
     except TripAdvanceError as error:
         console.error(error)
@@ -320,6 +324,25 @@ def restore(file: Path, data_dir: Path | None, as_json: bool) -> None:
 
     with _explained(data_dir, as_json=as_json) as console:
         sound = restore_backup(load_settings(data_dir), console, file)
+    sys.exit(0 if sound else 1)
+
+
+@main.command()
+@click.option(
+    "--to",
+    "file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Settings of the new installation, NAME=value a line; for its owner alone.",
+)
+@common_options
+def migrate(file: Path, data_dir: Path | None, as_json: bool) -> None:
+    """Move everything to another database and object store; go on if cut off."""
+    from deployments.moving import migrate as move
+
+    with _explained(data_dir, as_json=as_json) as console:
+        sound = move(load_settings(data_dir), console, file)
     sys.exit(0 if sound else 1)
 
 

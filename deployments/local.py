@@ -16,7 +16,7 @@ from deployments.demo import feed_sample, run_night
 from deployments.first_admin import show_first_admin_link
 from deployments.prefect_server import answers, nightly_of
 from deployments.privacy import keep_files_private
-from tripadvance_core.bootstrap import Services, opened_services
+from tripadvance_core.bootstrap import Services, make_private, opened_services
 from tripadvance_core.errors import Conflict, Unavailable
 from tripadvance_core.settings import Settings
 
@@ -33,39 +33,72 @@ def run_local(settings: Settings, console: Console, *, demo: bool) -> None:
     """
     keep_files_private()
     os.environ.update(child_environment(settings))  # our own Prefect client's too
-    with opened_services(settings) as services, only_instance(settings):
+    make_private(settings)
+    with only_instance(settings):
         _check_ports(settings)
         console.say("STARTING", data_dir=settings.data_dir)
-        if demo:
-            feed_sample(services, console)
         supervisor = Supervisor(console)
         supervisor.stop_on_signals()
+        server = _prefect_server(settings)
         try:
-            _start(services, supervisor)
-            if demo:
-                run_night(services, console, supervisor)
+            if settings.s3_block is not None:  # of which the server knows
+                supervisor.add(server)
+                supervisor.wait_until_ready(server)
             if not supervisor.stopping.is_set():
-                _greet(services, console)
-            supervisor.watch()
+                with opened_services(settings) as services:
+                    _serve(services, console, supervisor, server, demo=demo)
         finally:
             supervisor.stop_all()
 
 
-def _start(services: Services, supervisor: Supervisor) -> None:
+def _serve(
+    services: Services,
+    console: Console,
+    supervisor: Supervisor,
+    server: Child,
+    *,
+    demo: bool,
+) -> None:
+    if demo:
+        feed_sample(services, console)
+    _start(services, supervisor, server)
+    if demo:
+        run_night(services, console, supervisor)
+    if not supervisor.stopping.is_set():
+        _greet(services, console)
+    supervisor.watch()
+
+
+def _start(services: Services, supervisor: Supervisor, server: Child) -> None:
     settings = services.settings
-    logs = settings.data_dir / "logs"
-    logs.mkdir(exist_ok=True)
+    web = _child(
+        settings,
+        "App",
+        "deployments.web",
+        ready=lambda: answers(f"{settings.web_url}/healthz"),
+    )
+    since = services.clock()
+    runner = _child(
+        settings,
+        "Runner",
+        "deployments.runner",
+        ready=lambda: _serves_the_night(settings, since),
+    )
+    begun_before = server.process is not None
+    if not begun_before:
+        supervisor.add(server)
+    supervisor.add(web)
+    if not begun_before:
+        supervisor.wait_until_ready(server)
+    if not supervisor.stopping.is_set():
+        supervisor.add(runner)
+        supervisor.wait_until_ready(runner)
+    supervisor.wait_until_ready(web)
 
-    def child(name: str, *module: str, ready: Callable[[], bool]) -> Child:
-        return Child(
-            name=name,
-            command=[sys.executable, "-m", *module],
-            environment=os.environ,
-            log=logs / f"{module[0].rpartition('.')[2]}.log",
-            ready=ready,
-        )
 
-    server = child(
+def _prefect_server(settings: Settings) -> Child:
+    return _child(
+        settings,
         "Prefect",
         "prefect",
         "server",
@@ -76,24 +109,20 @@ def _start(services: Services, supervisor: Supervisor) -> None:
         str(settings.prefect_port),
         ready=lambda: answers(f"{settings.prefect_url}/api/health"),
     )
-    web = child(
-        "App",
-        "deployments.web",
-        ready=lambda: answers(f"{settings.web_url}/healthz"),
+
+
+def _child(
+    settings: Settings, name: str, *module: str, ready: Callable[[], bool]
+) -> Child:
+    logs = settings.data_dir / "logs"
+    logs.mkdir(exist_ok=True)
+    return Child(
+        name=name,
+        command=[sys.executable, "-m", *module],
+        environment=os.environ,
+        log=logs / f"{module[0].rpartition('.')[2]}.log",
+        ready=ready,
     )
-    since = services.clock()
-    runner = child(
-        "Runner",
-        "deployments.runner",
-        ready=lambda: _serves_the_night(settings, since),
-    )
-    supervisor.add(server)
-    supervisor.add(web)
-    supervisor.wait_until_ready(server)
-    if not supervisor.stopping.is_set():
-        supervisor.add(runner)
-        supervisor.wait_until_ready(runner)
-    supervisor.wait_until_ready(web)
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

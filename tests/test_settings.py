@@ -8,7 +8,12 @@ import pytest
 from pydantic import SecretStr
 
 from tripadvance_core.errors import SettingRefused
-from tripadvance_core.settings import SETTINGS_FILE, Settings, load_settings
+from tripadvance_core.settings import (
+    SETTINGS_FILE,
+    Settings,
+    load_named_settings,
+    load_settings,
+)
 
 PROJECT = Path(__file__).parents[1]
 
@@ -144,3 +149,65 @@ def written(default: object) -> str:
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     return f"`{default:%H:%M}`" if isinstance(default, time) else f"`{default}`"
+
+
+def settings_file(folder: Path, *lines: str) -> Path:
+    file = folder / "new.env"
+    file.touch(0o600)
+    file.write_text("\n".join(lines))
+    return file
+
+
+def test_settings_of_another_installation_are_its_files_and_not_the_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIPADVANCE_S3_BUCKET", "ours")
+    monkeypatch.setenv("TRIPADVANCE_S3_PREFIX", "ours")
+    (tmp_path / "there").mkdir()
+    write_toml(tmp_path / "there", 's3_prefix = "theirs"\ns3_bucket = "other"')
+    address = "mongodb://ana:s3cret$@db.example/"
+    file = settings_file(
+        tmp_path,
+        "# where it goes",
+        f"MONGODB_URI={address}",
+        f"TRIPADVANCE_DATA_DIR={tmp_path / 'there'}",
+        "TRIPADVANCE_S3_BUCKET=theirs",
+    )
+    there = load_named_settings(file, load_settings(tmp_path))
+    assert there.mongodb_uri == SecretStr(address)
+    assert (there.s3_bucket, there.s3_prefix) == ("theirs", "theirs")
+    assert there.data_dir == tmp_path / "there"
+
+
+def test_data_folder_that_another_installation_does_not_name_is_ours(
+    tmp_path: Path,
+) -> None:
+    file = settings_file(tmp_path, "TRIPADVANCE_S3_BUCKET=theirs")
+    assert load_named_settings(file, load_settings(tmp_path)).data_dir == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("TRIPADVANCE_S3_BUKET=a", "TRIPADVANCE_S3_BUKET"),
+        ("TRIPADVANCE_WEB_PORT=0", "TRIPADVANCE_WEB_PORT"),
+    ],
+)
+def test_wrong_line_of_another_installation_is_named(
+    tmp_path: Path, line: str, named: str
+) -> None:
+    with pytest.raises(SettingRefused, match=named):
+        load_named_settings(settings_file(tmp_path, line), load_settings(tmp_path))
+
+
+def test_settings_of_another_installation_that_are_not_there_are_told(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(SettingRefused, match="SETTINGS_FILE_UNREADABLE"):
+        load_named_settings(tmp_path / "nowhere", load_settings(tmp_path))
+
+
+def test_bucket_and_block_at_once_are_refused(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, s3_block="fares").s3_block == "fares"
+    with pytest.raises(SettingRefused, match="TRIPADVANCE_S3_BLOCK"):
+        load_settings(tmp_path, s3_block="fares", s3_bucket="fares")

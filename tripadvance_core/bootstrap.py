@@ -17,10 +17,12 @@ from tripadvance_core.services.claims import Claims
 from tripadvance_core.services.experiments import Experiments
 from tripadvance_core.services.explore import Explorer
 from tripadvance_core.services.figures import FiguresService
+from tripadvance_core.services.filling import Filling
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.invariants import Invariants
 from tripadvance_core.services.mail import Mailer
 from tripadvance_core.services.metrics import ModelMetrics
+from tripadvance_core.services.moving import Move
 from tripadvance_core.services.night import Night
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.overview import OverviewService
@@ -83,17 +85,19 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     ------
     Unavailable
         When the data folder, the database or the object store cannot be used.
+    SettingRefused
+        ``S3_BLOCK_MISSING`` where the object store is a block that Prefect has not.
     """
-    _make_private(settings)
+    make_private(settings)
+    database = open_database(settings)
     with ExitStack() as unless_built:
-        database = open_database(settings)
         unless_built.callback(database.close)
-        services = _built(settings, database, clock)
+        services = _services_on(database, settings, clock)
         unless_built.pop_all()
     return services
 
 
-def _built(settings: Settings, database: Database, clock: Clock) -> Services:
+def _services_on(database: Database, settings: Settings, clock: Clock) -> Services:
     objects = open_objects(settings)
     installation = Installation(settings, database, objects)
     installation.setup()
@@ -182,12 +186,41 @@ def opened_restore(settings: Settings, clock: Clock = utc_now) -> Iterator[Resto
     Unavailable
         See ``build_services``.
     """
-    _make_private(settings)
-    with closing(open_database(settings)) as database:
-        objects = open_objects(settings)
+    with _opened_filling(settings, settings, clock) as filling:
+        yield Restore(filling)
+
+
+@contextmanager
+def opened_move(
+    here: Settings, there: Settings, clock: Clock = utc_now
+) -> Iterator[Move]:
+    """Connect what moves an installation; of ``there`` only where its storage lies.
+
+    Raises
+    ------
+    Unavailable
+        See ``build_services``.
+    """
+    make_private(here)
+    with (
+        closing(open_database(here)) as database,
+        _opened_filling(there, here, clock) as filling,
+    ):
+        objects = open_objects(here)
+        installation = Installation(here, database, objects)
+        yield Move(database, objects, installation, filling, clock)
+
+
+@contextmanager
+def _opened_filling(
+    storage: Settings, settings: Settings, clock: Clock
+) -> Iterator[Filling]:
+    make_private(storage)
+    with closing(open_database(storage)) as database:
+        objects = open_objects(storage)
         alerts = Alerts(settings, database, clock)
         registry = Registry(database, objects, alerts, clock, settings.secret)
-        yield Restore(
+        yield Filling(
             database,
             objects,
             Installation(settings, database, objects),
@@ -210,10 +243,14 @@ def open_database(settings: Settings) -> Database:
 
 
 def open_objects(settings: Settings) -> ObjectStore:
-    """Open S3 where a bucket is set, else a folder.
+    """Open S3 where a block or a bucket is set, else a folder.
 
     The S3 store is imported here, for it brings Prefect along, which takes seconds.
     """
+    if settings.s3_block is not None:
+        from tripadvance_core.storage.s3 import store_of_block
+
+        return store_of_block(settings.s3_block)
     if settings.s3_bucket is not None:
         from tripadvance_core.storage.s3 import S3Store
 
@@ -223,8 +260,14 @@ def open_objects(settings: Settings) -> ObjectStore:
     return FolderStore(settings.data_dir / "objects")
 
 
-def _make_private(settings: Settings) -> None:
-    """Make the data folder, and close it to all but its owner."""
+def make_private(settings: Settings) -> None:
+    """Make the data folder, and close it to all but its owner.
+
+    Raises
+    ------
+    Unavailable
+        ``DATA_DIR_NOT_WRITABLE``.
+    """
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = settings.data_dir.stat()

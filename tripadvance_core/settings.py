@@ -8,6 +8,8 @@ import ipaddress
 import os
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,8 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -189,6 +193,7 @@ class Settings(BaseSettings):
     s3_bucket: str | None = None
     s3_prefix: str = "tripadvance"
     s3_endpoint_url: str | None = None
+    s3_block: str | None = None
 
     # Who may come in
     registration: Literal["invite", "open"] = "invite"
@@ -209,6 +214,13 @@ class Settings(BaseSettings):
     prefect_host: OneAddress = "127.0.0.1"
     prefect_auth: UserAndPassword | None = None
     prefect_port: int = Field(default=4200, ge=1, le=65_535)
+
+    @field_validator("s3_block")
+    @classmethod
+    def _one_object_store(cls, block: str | None, read: ValidationInfo) -> str | None:
+        if block is not None and read.data.get("s3_bucket") is not None:
+            raise ValueError("a block names its bucket; unset TRIPADVANCE_S3_BUCKET")
+        return block
 
     @property
     def zone(self) -> ZoneInfo:
@@ -264,9 +276,34 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment, then the file in the data folder."""
         data_dir = init_settings().get("data_dir") or env_settings().get("data_dir")
-        file = Path(data_dir or default_data_dir()) / SETTINGS_FILE
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
+        toml = _toml_in(data_dir or default_data_dir(), settings_cls)
         return init_settings, env_settings, toml
+
+
+class _NamedSettings(Settings):
+    """The settings of an installation elsewhere, for which the environment is not."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the lines, then what stands in for them, then the data folder's file."""
+        data_dir = dotenv_settings().get("data_dir") or init_settings()["data_dir"]
+        toml = _toml_in(data_dir, settings_cls)
+        return dotenv_settings, init_settings, toml
+
+
+def _toml_in(
+    data_dir: Path | str, settings_cls: type[BaseSettings]
+) -> TomlConfigSettingsSource:
+    return TomlConfigSettingsSource(
+        settings_cls, toml_file=Path(data_dir) / SETTINGS_FILE
+    )
 
 
 def load_settings(data_dir: Path | None = None, **overrides: Any) -> Settings:
@@ -280,8 +317,38 @@ def load_settings(data_dir: Path | None = None, **overrides: Any) -> Settings:
     """
     if data_dir is not None:
         overrides["data_dir"] = data_dir
-    try:
+    with _refusals_explained():
         return Settings(**overrides)
+
+
+def load_named_settings(file: Path, here: Settings) -> Settings:
+    """Read the settings of an installation elsewhere from lines ``NAME=value``.
+
+    Its data folder is that of ``here`` unless a line names it.
+
+    Raises
+    ------
+    SettingRefused
+        ``SETTINGS_FILE_UNREADABLE``; ``SETTINGS_FILE_OPEN`` where others than its owner
+        may read it, for it may hold passwords; or see ``load_settings``.
+    """
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+    except OSError as error:
+        raise SettingRefused(
+            "SETTINGS_FILE_UNREADABLE", file=file, problem=error.strerror
+        ) from error
+    if mode & 0o077:
+        raise SettingRefused("SETTINGS_FILE_OPEN", file=file)
+    with _refusals_explained():
+        return _NamedSettings(_env_file=file, data_dir=here.data_dir)
+
+
+@contextmanager
+def _refusals_explained() -> Iterator[None]:
+    try:
+        yield
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0]).upper().removeprefix("TRIPADVANCE_")

@@ -114,6 +114,8 @@ def test_fresh_installation_is_sound_and_its_servers_are_not_running(
     lines = ready.command("doctor").stdout.splitlines()
     assert len(lines) == len(states) + 1
     assert "— Prefect server: not running." in lines
+    folder = ready.data_dir / "objects"
+    assert f"✓ Object store: {folder} writes, reads and deletes." in lines
 
 
 def test_installation_that_trains_and_is_served_is_sound(

@@ -1,6 +1,9 @@
 """Who may ask Prefect's server, and what its clients say."""
 
 import base64
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +54,26 @@ def test_probes_say_who_they_are(tmp_path: Path) -> None:
     header = prefect_environment.authorization(of(tmp_path, prefect_auth=AUTH))
     scheme, _, token = header["Authorization"].partition(" ")
     assert (scheme, base64.b64decode(token).decode()) == ("Basic", AUTH)
+
+
+def test_command_asks_our_prefect_for_the_block_that_names_the_object_store(
+    tmp_path: Path,
+) -> None:
+    """In a process of its own, for Prefect reads its environment once."""
+    environment = os.environ | {
+        "TRIPADVANCE_LANGUAGE": "en",
+        "TRIPADVANCE_S3_BLOCK": "fares",
+        "TRIPADVANCE_PREFECT_PORT": "9",  # of nobody
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.cli", "uploads"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "http://127.0.0.1:9/api" in done.stderr
+    assert "S3_BLOCK_UNREACHABLE" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -23,7 +23,7 @@ from tripadvance_core.errors import (
     TripAdvanceError,
     Unavailable,
 )
-from tripadvance_core.services import backup, backup_archive
+from tripadvance_core.services import backup, backup_archive, readings
 from tripadvance_core.services.backup_archive import LEFT_OUT
 from tripadvance_core.services.restore import Restored
 from tripadvance_core.settings import Settings, load_settings
@@ -187,7 +187,7 @@ def test_records_that_disagree_are_read_again(
     """A promotion between two collections of the first reading is not torn."""
     services = trained.services
     registry = services.registry
-    read = backup.every_document
+    read = readings.every_document
     moves = iter([next(v for v in registry.versions() if not v.MASTER).id])
 
     def read_and_promote(database: Any, name: str) -> Iterator[Any]:
@@ -196,7 +196,7 @@ def test_records_that_disagree_are_read_again(
             for model_id in moves:
                 registry.promote(model_id, reason="try", by="ana")
 
-    monkeypatch.setattr(backup, "every_document", read_and_promote)
+    monkeypatch.setattr(readings, "every_document", read_and_promote)
     monkeypatch.setattr(backup, "_PAUSE_SECONDS", 0)
     archive = services.backups.write(tmp_path / "a.zip").path
     assert list(restored(elsewhere, archive).violations) == []
@@ -207,14 +207,14 @@ def test_records_that_disagree_are_read_again(
 def test_records_that_never_stand_still_give_no_backup(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = backup.every_document
+    read = readings.every_document
 
     def read_and_write(database: Any, name: str) -> Iterator[Any]:
         yield from read(database, name)
         if name == "uploaded_files":
             trained.upload(rows=5)
 
-    monkeypatch.setattr(backup, "every_document", read_and_write)
+    monkeypatch.setattr(readings, "every_document", read_and_write)
     monkeypatch.setattr(backup, "_PAUSE_SECONDS", 0)
     monkeypatch.setattr(backup, "_MOST_READINGS", 3)
     target = tmp_path / "backups"
@@ -229,7 +229,7 @@ def test_progress_and_the_audit_log_need_not_stand_still(
 ) -> None:
     services = trained.services
     run = services.claims.claim("token", trained.request())
-    read = backup.every_document
+    read = readings.every_document
     rounds = iter(range(100))
 
     def read_and_go_on(database: Any, name: str) -> Iterator[Any]:
@@ -242,7 +242,7 @@ def test_progress_and_the_audit_log_need_not_stand_still(
             )
         yield from read(database, name)
 
-    monkeypatch.setattr(backup, "every_document", read_and_go_on)
+    monkeypatch.setattr(readings, "every_document", read_and_go_on)
     services.backups.write(tmp_path / "a.zip")
     assert next(rounds) == 2
 
@@ -500,8 +500,8 @@ def restore_cut_off(there: Settings, archive: Path, after: int) -> int:
 
     with opened_restore(there) as restore:
         for store, names in (
-            (restore._database, ("insert", "put", "delete")),
-            (restore._objects, ("put",)),
+            (restore._filling.database, ("insert", "put", "delete")),
+            (restore._filling.objects, ("put",)),
         ):
             for name in names:
                 setattr(store, name, counted(getattr(store, name)))

@@ -11,6 +11,7 @@ import pytest
 from tripadvance_core.domain.times import utc_now
 from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.backup import Backups
+from tripadvance_core.services.filling import Filling
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.invariants import Invariants
 from tripadvance_core.services.registry import Registry
@@ -45,7 +46,7 @@ def restore_into(database: Database, objects: ObjectStore, tmp_path: Path) -> Re
     registry = Registry(database, objects, alerts, utc_now)
     installation = Installation(settings, database, objects)
     invariants = Invariants(database, objects, registry)
-    return Restore(database, objects, installation, registry, invariants)
+    return Restore(Filling(database, objects, installation, registry, invariants))
 
 
 def test_backup_moves_to_another_database_and_store_and_back(

@@ -103,6 +103,14 @@ def test_booleans_and_numbers_stay_apart(database: Database) -> None:
     ]
 
 
+def test_fields_keep_their_order_and_numbers_their_kind(database: Database) -> None:
+    """All but the place of the id, so that a hash of the rest proves a copy."""
+    document = {"_id": "1", "z": 1.0, "a": {"y": 2**53 + 1, "b": [1, 1.0, 1e22]}}
+    fill(database, document)
+    (found,) = every_document(database, "things")
+    assert repr({"_id": found["_id"], **found}) == repr(document)
+
+
 @pytest.mark.parametrize("text", ["a\0b", "half \ud83d"])
 def test_text_that_cannot_be_stored_is_refused(database: Database, text: str) -> None:
     with pytest.raises(Refused, match="TEXT_NOT_STORABLE"):

@@ -13,12 +13,10 @@ do not change, and are kept from the sweeper by a lease until the backup is done
 """
 
 import hashlib
-import json
 import time
 import zipfile
-from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as version_of
@@ -31,7 +29,6 @@ from tripadvance_core.errors import Conflict, NotFound, Refused, Unavailable
 from tripadvance_core.scratch import ScratchFolder, remove_abandoned
 from tripadvance_core.services.backup_archive import (
     FORMAT,
-    LEFT_OUT,
     Manifest,
     Records,
     add_file,
@@ -39,11 +36,11 @@ from tripadvance_core.services.backup_archive import (
     records_name,
 )
 from tripadvance_core.services.migrations import NEWEST
-from tripadvance_core.storage.database import Database, Document
+from tripadvance_core.services.readings import Reading, read_records
+from tripadvance_core.storage.database import Database
 from tripadvance_core.storage.folder import sync
 from tripadvance_core.storage.leases import kept_alive, release, wait_for
-from tripadvance_core.storage.objects import ObjectStore, files_named_in
-from tripadvance_core.storage.walking import every_document
+from tripadvance_core.storage.objects import ObjectStore
 
 KEEPING: Final = "objects"
 """The lease under which stored files are removed, or kept from being removed."""
@@ -63,25 +60,23 @@ class Backup:
     manifest: Manifest
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """All records, read once: what they measure, and which files they name.
+@contextmanager
+def files_kept(database: Database, holder: str, clock: Clock) -> Iterator[None]:
+    """Keep stored files from being removed.
 
-    ``files`` has the hashes that each key is known by.
+    Raises
+    ------
+    Conflict
+        ``BACKUP_MUST_WAIT`` while a backup, a migration or a sweep goes on.
     """
-
-    records: Mapping[str, Records]
-    files: Mapping[str, set[str]]
-
-    def agrees_with(self, other: "_Reading | None") -> bool:
-        return other is not None and self._bound() == other._bound()
-
-    def _bound(self) -> dict[str, Records]:
-        return {
-            name: records
-            for name, records in self.records.items()
-            if name not in _INDEPENDENT
-        }
+    lease = wait_for(database, KEEPING, holder, clock, KEEPING_SECONDS)
+    if lease is None:
+        raise Conflict("BACKUP_MUST_WAIT")
+    try:
+        with kept_alive(database, lease, clock):
+            yield
+    finally:
+        release(database, lease)
 
 
 class Backups:
@@ -103,24 +98,17 @@ class Backups:
         Refused
             ``BACKUP_NOT_WRITABLE``.
         Conflict
-            ``BACKUP_MUST_WAIT`` while another backup or a sweep goes on.
+            See ``files_kept``.
         Unavailable
             ``BACKUP_NEVER_QUIET`` where the records do not stand still.
         """
-        lease = wait_for(
-            self._database, KEEPING, "backup", self._clock, KEEPING_SECONDS
-        )
-        if lease is None:
-            raise Conflict("BACKUP_MUST_WAIT")
         try:
-            with kept_alive(self._database, lease, self._clock):
+            with files_kept(self._database, "backup", self._clock):
                 return self._write(target)
         except OSError as error:
             raise Refused(
                 "BACKUP_NOT_WRITABLE", file=target, problem=error.strerror
             ) from error
-        finally:
-            release(self._database, lease)
 
     def _write(self, target: Path) -> Backup:
         made_at = self._clock()
@@ -138,7 +126,7 @@ class Backups:
         path.touch(mode=0o600)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in reading.records:
-                archive.write(path.with_name(f"{name}.jsonl"), records_name(name))
+                archive.write(reading.lines(name), records_name(name))
             kept, lost = self._add_files(archive, reading.files)
             manifest = Manifest(
                 format=FORMAT,
@@ -152,38 +140,16 @@ class Backups:
             add_manifest(archive, manifest)
         return manifest
 
-    def _settled(self, folder: Path) -> _Reading:
+    def _settled(self, folder: Path) -> Reading:
         former = None
         for _ in range(_MOST_READINGS):
-            reading = self._read(folder)
-            if reading.agrees_with(former):
+            reading = read_records(self._database, folder)
+            if former is not None and _bound(reading) == _bound(former):
                 return reading
             if former is not None:
                 time.sleep(_PAUSE_SECONDS)
             former = reading
         raise Unavailable("BACKUP_NEVER_QUIET")
-
-    def _read(self, folder: Path) -> _Reading:
-        """Write the records of each collection into a file of the folder."""
-        records = {}
-        files: dict[str, set[str]] = defaultdict(set)
-        for name in self._database.collections():
-            if name in LEFT_OUT:
-                continue
-            digest, count = hashlib.sha256(), 0
-            with (folder / f"{name}.jsonl").open("wb") as lines:
-                for document in every_document(self._database, name):
-                    line = _line(_kept(name, document))
-                    lines.write(line)
-                    digest.update(line)
-                    count += 1
-                    for file in files_named_in(document):
-                        files[file.key].add(file.sha256)
-                size = lines.tell()
-            records[name] = Records(
-                count=count, sha256=digest.hexdigest(), size_bytes=size
-            )
-        return _Reading(records, files)
 
     def _add_files(
         self, archive: zipfile.ZipFile, files: Mapping[str, set[str]]
@@ -204,16 +170,13 @@ class Backups:
         return tuple(kept), tuple(lost)
 
 
-def _kept(collection: str, document: Document) -> Document:
-    """Leave out what changes all the time and nobody goes on with after a crash."""
-    if collection == "training_runs":
-        return document | {"under_way": None}
-    return document
-
-
-def _line(document: Document) -> bytes:
-    text: str = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return text.encode() + b"\n"
+def _bound(reading: Reading) -> dict[str, Records]:
+    """Return what the records measure that others rest upon."""
+    return {
+        name: records
+        for name, records in reading.records.items()
+        if name not in _INDEPENDENT
+    }
 
 
 def _publish(file: Path, target: Path) -> None:

@@ -1,5 +1,8 @@
 """What must exist before anything works, and whether it does."""
 
+from enum import StrEnum
+from typing import Final
+
 from tripadvance_core.errors import Conflict
 from tripadvance_core.services.migrations import migrate
 from tripadvance_core.settings import Settings
@@ -28,8 +31,21 @@ _INDEXES = (
     ("audit_log", ("user_id",)),
 )
 _MARKS = "installation"
-_RESTORING = "restoring"
+_FILLING = "restoring"
 _UNIQUE_INDEXES = (("users", ("email",)),)
+
+
+class Filler(StrEnum):
+    """What fills an installation from elsewhere."""
+
+    RESTORE = "restore"
+    MIGRATION = "migrate"
+
+
+_UNFINISHED: Final = {
+    Filler.RESTORE: "RESTORE_UNFINISHED",
+    Filler.MIGRATION: "MIGRATION_UNFINISHED",
+}
 
 
 class Installation:
@@ -50,29 +66,44 @@ class Installation:
         Unavailable
             When the database or the object store cannot be used.
         Conflict
-            ``RESTORE_UNFINISHED`` where a restore was cut off;
-            ``RECORDS_OF_NEWER_VERSION``, see ``migrate``.
+            See ``require_whole`` and ``migrate``.
         """
-        if self.is_half_restored:
-            raise Conflict("RESTORE_UNFINISHED")
+        self.require_whole()
+        self.update()
+
+    def update(self) -> None:
+        """Do what ``setup`` does, also where an installation is being filled."""
         self.create_missing()
         migrate(self._database)
 
+    def require_whole(self, unless: Filler | None = None) -> None:
+        """Let nobody in where something fills the installation, but that itself.
+
+        Raises
+        ------
+        Conflict
+            ``RESTORE_UNFINISHED`` or ``MIGRATION_UNFINISHED`` where it was cut off.
+        """
+        filler = self.filled_by
+        if filler not in (None, unless):
+            raise Conflict(_UNFINISHED[filler])
+
     @property
-    def is_half_restored(self) -> bool:
-        """Whether a restore has begun and not ended."""
-        return self._database.get(_MARKS, _RESTORING) is not None
+    def filled_by(self) -> Filler | None:
+        """What has begun to fill the installation and has not ended."""
+        mark = self._database.get(_MARKS, _FILLING)
+        return None if mark is None else Filler(mark.get("by", Filler.RESTORE))
 
-    def begin_restore(self) -> None:
-        """Let nobody work here until ``end_restore``."""
-        self._database.put(_MARKS, {"_id": _RESTORING})
+    def begin_filling(self, by: Filler) -> None:
+        """Let nobody work here until ``end_filling``."""
+        self._database.put(_MARKS, {"_id": _FILLING, "by": by})
 
-    def end_restore(self) -> None:
+    def end_filling(self) -> None:
         """Let everybody work here again."""
-        self._database.delete(_MARKS, {"_id": _RESTORING})
+        self._database.delete(_MARKS, {"_id": _FILLING})
 
     def create_missing(self) -> None:
-        """Create indexes, bucket and folders, also for a restore; see ``setup``."""
+        """Create indexes, bucket and folders, and nothing else; see ``setup``."""
         self._database.ping()
         for collection, fields in _INDEXES:
             self._database.ensure_index(collection, fields)

@@ -23,14 +23,31 @@ def migrate(database: Database) -> None:
     Conflict
         ``RECORDS_OF_NEWER_VERSION`` where a newer version has been here.
     """
-    mark = database.get(_MARKS, _SCHEMA)
-    made = mark["version"] if mark else 0
-    if made > NEWEST:
-        raise Conflict("RECORDS_OF_NEWER_VERSION", version=made, known=NEWEST)
+    made = _version(database)
     for number, step in enumerate(_STEPS[made:], start=made + 1):
         step(database)
         database.put(_MARKS, {"_id": _SCHEMA, "version": number})
         _LOG.info("records are of version %d", number)
+
+
+def require_newest(database: Database) -> None:
+    """Refuse records of another version.
+
+    Raises
+    ------
+    Conflict
+        See ``migrate``; ``RECORDS_OF_OLDER_VERSION`` also where there are none.
+    """
+    if _version(database) < NEWEST:
+        raise Conflict("RECORDS_OF_OLDER_VERSION")
+
+
+def _version(database: Database) -> int:
+    mark = database.get(_MARKS, _SCHEMA)
+    made: int = mark["version"] if mark else 0
+    if made > NEWEST:
+        raise Conflict("RECORDS_OF_NEWER_VERSION", version=made, known=NEWEST)
+    return made
 
 
 def _leaves_for_depth(database: Database) -> None:

@@ -27,6 +27,10 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @property
+    def address(self) -> str:
+        return str(self._root)
+
     def put(self, key: str, content: bytes) -> None:
         path = self._path(key)
         with self._translated():
@@ -118,7 +122,7 @@ class FolderStore:
             yield
         except OSError as error:
             raise Unavailable(
-                "OBJECTS_UNAVAILABLE", address=str(self._root), problem=error.strerror
+                "OBJECTS_UNAVAILABLE", address=self.address, problem=error.strerror
             ) from error
 
 

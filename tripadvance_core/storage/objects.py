@@ -18,6 +18,10 @@ class ObjectStore(Protocol):
     not answer.
     """
 
+    @property
+    def address(self) -> str:
+        """Where the objects lie, for people."""
+
     def put(self, key: str, content: bytes) -> None:
         """Store bytes so that a reader sees all of them or the former ones."""
 

@@ -9,12 +9,20 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.handlers import add_expect_header
-from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+from prefect_aws import (
+    AwsClientParameters,
+    AwsCredentials,
+    MinIOCredentials,
+    S3Bucket,
+)
 from s3transfer.exceptions import RetriesExceededError
 
-from tripadvance_core.errors import NotFound, Unavailable
+from tripadvance_core.errors import NotFound, SettingRefused, Unavailable
 from tripadvance_core.storage.keys import check_key, check_prefix
 
 if TYPE_CHECKING:
@@ -38,28 +46,39 @@ _CONNECTION = {
 class S3Store:
     """Objects in a bucket, through the ``S3Bucket`` block; see ``ObjectStore``.
 
-    Credentials and region come from the usual AWS environment.
-
     Parameters
     ----------
     prefix
         What every key in the bucket starts with; empty for none.
     endpoint_url
-        Address of the server; None for AWS itself.
+        Address of the server; None for AWS itself, or where the credentials name it.
+    credentials
+        Those of a block; None for those, and the region, of the usual AWS environment.
     """
 
-    def __init__(self, bucket: str, prefix: str, endpoint_url: str | None) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str,
+        endpoint_url: str | None = None,
+        credentials: AwsCredentials | MinIOCredentials | None = None,
+    ) -> None:
         # The block's own bucket_folder is not used, for it leaves keys alone that
         # happen to start like it.
         self._prefix = f"{prefix.strip('/')}/".removeprefix("/")
         self._block = S3Bucket(
             bucket_name=bucket,
-            credentials=AwsCredentials(
+            credentials=credentials
+            or AwsCredentials(
                 aws_client_parameters=AwsClientParameters(
                     endpoint_url=endpoint_url, config=_CONNECTION
                 )
             ),
         )
+
+    @property
+    def address(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}"
 
     def put(self, key: str, content: bytes) -> None:
         with self._translated():
@@ -202,8 +221,52 @@ class S3Store:
             raise self._unavailable(type(error).__name__) from error
 
     def _unavailable(self, problem: str) -> Unavailable:
-        address = f"s3://{self._bucket}/{self._prefix}"
-        return Unavailable("OBJECTS_UNAVAILABLE", address=address, problem=problem)
+        return Unavailable("OBJECTS_UNAVAILABLE", address=self.address, problem=problem)
+
+
+def store_of_block(name: str) -> S3Store:
+    """Return the store in a bucket that a block at Prefect's server describes.
+
+    Bucket, folder, credentials and address of the store are the block's; how long to
+    wait for the store, and how often to ask, is ours unless the block says it.
+
+    Raises
+    ------
+    SettingRefused
+        ``S3_BLOCK_MISSING``.
+    Unavailable
+        ``S3_BLOCK_UNREACHABLE`` where Prefect's server does not give the block.
+    """
+    server = PREFECT_API_URL.value()
+    try:
+        block = cast(S3Bucket, S3Bucket.load(name, **_SYNCHRONOUS))
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            "S3_BLOCK_UNREACHABLE",
+            block=name,
+            server=server,
+            problem=type(error).__name__,
+        ) from error
+    except ValueError as error:
+        if isinstance(error.__cause__, ObjectNotFound):
+            raise SettingRefused(
+                "S3_BLOCK_MISSING", block=name, server=server
+            ) from error
+        raise
+    return S3Store(
+        block.bucket_name,
+        block.bucket_folder,
+        credentials=_patient(block.credentials),
+    )
+
+
+def _patient(
+    credentials: AwsCredentials | MinIOCredentials,
+) -> AwsCredentials | MinIOCredentials:
+    parameters = credentials.aws_client_parameters
+    config = _CONNECTION | (parameters.config or {})
+    patient = parameters.model_copy(update={"config": config})
+    return credentials.model_copy(update={"aws_client_parameters": patient})
 
 
 def _found(ask: Callable[..., object], **named: str) -> bool:
