@@ -128,6 +128,7 @@ def test_second_sweep_of_a_day_does_nothing(
     put(lived_in_house, "raw/old")
     assert sweep.sweep() == Swept()
     lived_in_house.clock.now += timedelta(hours=21)
+    lived_in_house.upload()
     assert sweep.sweep() == Swept(files=1)
 
 
@@ -157,7 +158,7 @@ def test_night_sweeps_first_and_does_not_fail_for_it(
     lived_in_house: Any, sweep: Sweeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(lived_in_house, "raw/old")
-    lived_in_house.run(ignore_window=True, min_partition_bytes=10**9)
+    lived_in_house.run(ignore_window=True)
     assert "raw/old" not in keys(lived_in_house)
 
     def broken(*_: Any) -> Iterator[str]:
@@ -166,4 +167,5 @@ def test_night_sweeps_first_and_does_not_fail_for_it(
     objects = type(lived_in_house.services.objects)
     monkeypatch.setattr(objects, "keys_before", broken)
     lived_in_house.clock.now += timedelta(hours=21)
+    lived_in_house.upload()
     assert lived_in_house.run(ignore_window=True).trained
