@@ -32,12 +32,14 @@ from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.rebuilds import Rebuilds
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.restore import Restore
+from tripadvance_core.services.rows import OwnProver, ProverElsewhere, RowProver
 from tripadvance_core.services.runs import Runs
 from tripadvance_core.services.sweeper import Sweeper
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.services.uploads import UploadService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.functions import LambdaByName
 from tripadvance_core.storage.objects import ObjectStore
 
 
@@ -105,6 +107,7 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
         night_settings,
         database,
         objects,
+        row_prover(settings, objects),
         registry,
         panels,
         promoter,
@@ -214,6 +217,13 @@ def open_objects(settings: Settings) -> ObjectStore:
     from tripadvance_core.storage.folder import FolderStore
 
     return FolderStore(settings.data_dir / "objects")
+
+
+def row_prover(settings: Settings, objects: ObjectStore) -> RowProver:
+    """Have Lambda prove the rows of files where a function is named, else do it here."""
+    if settings.lambda_preprocess is None:
+        return OwnProver(objects)
+    return ProverElsewhere(LambdaByName(settings.lambda_preprocess))
 
 
 def _make_private(settings: Settings) -> None:
