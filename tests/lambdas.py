@@ -42,7 +42,7 @@ class Lambdas:
         self.calls.append((name, event))
         try:
             return 200, {}, self.functions[name](event, FakeContext())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as Lambda does
             told = {"errorMessage": str(error), "errorType": type(error).__name__}
             return 200, {"X-Amz-Function-Error": "Unhandled"}, told
 

@@ -10,6 +10,7 @@ from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.services.administration import Administration
 from tripadvance_core.services.alerts import Alerts
+from tripadvance_core.services.arrivals import Announcer, Arrivals, Silence
 from tripadvance_core.services.audit import AuditLog
 from tripadvance_core.services.backup import Backups
 from tripadvance_core.services.card import Cards
@@ -78,8 +79,12 @@ class Services:
     prediction: PredictionService
 
 
-def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
+def build_services(
+    settings: Settings, clock: Clock = utc_now, announcer: Announcer | None = None
+) -> Services:
     """Connect the services to the storage that the settings name.
+
+    Uploads that come to wait are told to ``announcer``, where there is one.
 
     Raises
     ------
@@ -94,10 +99,13 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     alerts = Alerts(settings, database, clock)
     registry = Registry(database, objects, alerts, clock, settings.secret)
     registry.repair()
-    uploads = UploadService(settings, database, objects, alerts, clock)
-    uploads.repair()
     night_settings = NightSettingsService(settings, database, clock)
     claims = Claims(settings, night_settings, database, alerts, clock)
+    arrivals = Arrivals(night_settings, claims, announcer or Silence(), clock)
+    uploads = UploadService(
+        settings, database, objects, alerts, arrivals.announce, clock
+    )
+    uploads.repair()
     panels = Panels(settings, database, objects, clock)
     promoter = Promoter(
         settings, night_settings, database, objects, registry, panels, clock
@@ -159,12 +167,16 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
 
 
 @contextmanager
-def opened_services(settings: Settings, clock: Clock = utc_now) -> Iterator[Services]:
+def opened_services(
+    settings: Settings, clock: Clock = utc_now, announcer: Announcer | None = None
+) -> Iterator[Services]:
     """Build the services and close their connections in the end."""
-    services = build_services(settings, clock)
+    services = build_services(settings, clock, announcer)
     try:
         yield services
     finally:
+        if announcer is not None:
+            announcer.close()  # it looks into the database
         services.database.close()
 
 
