@@ -11,9 +11,10 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
+from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL
 
-from flows import events
+from flows import events, tasks, training
 from flows.deployment import nightly_deployment
 from flows.events import PrefectAnnouncer
 from flows.names import MAY_START, UPLOAD_PENDING
@@ -24,7 +25,8 @@ from tripadvance_core.settings import load_settings
 
 pytestmark = pytest.mark.servers
 NOWHERE = "http://127.0.0.1:9/api"
-NIGHTS = NightSettings.of(load_settings())
+# No run of the schedule is ever about to begin.
+NIGHTS = NightSettings.of(load_settings(cron="0 0 29 2 *"))
 
 
 @contextmanager
@@ -45,8 +47,12 @@ def opened(
 
 
 @pytest.fixture
-def announcer(prefect_server: None) -> PrefectAnnouncer:
-    return PrefectAnnouncer(str(PREFECT_API_URL.value()), {})
+def announcer(prefect_server: None) -> Iterator[PrefectAnnouncer]:
+    """Give an announcer, and take away the runs that its events have started."""
+    yield PrefectAnnouncer(str(PREFECT_API_URL.value()), {})
+    with get_client(sync_client=True) as client:
+        for run in started_by_events():
+            client.delete_flow_run(run.id)
 
 
 def ingest(services: Services, content: bytes) -> str:
@@ -111,18 +117,43 @@ def test_a_storm_of_uploads_starts_one_run(
     with opened(tmp_path, announcer) as services:
         first = ingest(services, make_fares(50, seed=1))
         marked = told_of(first)
-        others = [ingest(services, make_fares(50, seed=n)) for n in range(2, 12)]
+        others = [ingest(services, make_fares(50, seed=n)) for n in range(2, 7)]
     assert marked["resource"][MAY_START] == "yes"
     assert {told_of(other)["resource"][MAY_START] for other in others} == {"no"}
     assert looks == [False, True]
     assert len(started_by_events()) == 1
 
 
+def test_upload_becomes_an_event_a_run_and_a_model(
+    tmp_path: Path,
+    announcer: PrefectAnnouncer,
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nightly_deployment(NIGHTS, start_on_upload=True).apply()
+    small = {"boosting_rounds": 10, "threads": 1, "max_leaves": 16}
+    with opened(tmp_path, announcer, **small) as services:
+        for module in (tasks, training):
+            monkeypatch.setattr(module, "services", lambda: services)
+        upload_id = ingest(services, make_fares(300, seed=9))
+        (run,) = started_by_events(at_least=1)
+        state = run_flow(
+            training.nightly_training,
+            flow_run=run,
+            parameters=run.parameters,
+            return_type="state",
+        )
+        assert state.name == "Promote"
+        master = services.registry.master()
+        assert master is not None
+        assert master.upload_ids == (upload_id,)
+
+
 def test_event_tells_sizes_and_no_names(
     tmp_path: Path, announcer: PrefectAnnouncer, make_fares: Callable[..., bytes]
 ) -> None:
     with opened(tmp_path, announcer, min_partition_bytes=10**6) as services:
-        event = told_of(ingest(services, make_fares(50)))
+        event = told_of(ingest(services, make_fares(50, seed=7)))
         size = services.uploads.all()[0].size_bytes
     assert event["event"] == UPLOAD_PENDING
     assert event["resource"][MAY_START] == "no"
@@ -143,7 +174,7 @@ def test_upload_outside_the_window_starts_nothing(
         "window_end": hour.replace(hour=(hour.hour + 6) % 24),
     }
     with opened(tmp_path, announcer, **closed) as services:
-        event = told_of(ingest(services, make_fares(50)))
+        event = told_of(ingest(services, make_fares(50, seed=8)))
     assert event["resource"][MAY_START] == "no"
 
 
