@@ -64,7 +64,7 @@ def test_command_tells_the_server_of_a_file_that_waits(
     with httpx.Client(
         base_url=f"{running.prefect_url}/api", auth=tuple(PREFECT_AUTH.split(":"))
     ) as api:
-        api.headers |= _proof_against_forgery(api)
+        api.headers.update(_proof_against_forgery(api))
         resource = f"{UPLOAD}.{taken['id']}"
         asked = {"filter": {"resource": {"id": [resource]}}}
 
