@@ -64,16 +64,16 @@ def _explained(data_dir: Path | None, *, as_json: bool) -> Iterator[Console]:
 def _opened(
     data_dir: Path | None, *, as_json: bool
 ) -> Iterator[tuple["Services", Console]]:
+    from deployments.prefect_environment import announcer
     from tripadvance_core.bootstrap import opened_services
 
-    with (
-        _explained(data_dir, as_json=as_json) as console,
-        opened_services(load_settings(data_dir)) as services,
-    ):
-        try:
-            yield services, console
-        finally:
-            services.alerts.deliver_due()
+    with _explained(data_dir, as_json=as_json) as console:
+        settings = load_settings(data_dir)
+        with opened_services(settings, announcer=announcer(settings)) as services:
+            try:
+                yield services, console
+            finally:
+                services.alerts.deliver_due()
 
 
 def _file_type(output: Path) -> Literal["xlsx", "csv"]:

@@ -3,6 +3,7 @@
 import base64
 import os
 
+from flows.events import PrefectAnnouncer
 from tripadvance_core.errors import SettingRefused
 from tripadvance_core.settings import Settings
 
@@ -73,3 +74,11 @@ def authorization(settings: Settings) -> dict[str, str]:
         return {}
     token = base64.b64encode(settings.prefect_auth.get_secret_value().encode())
     return {"Authorization": f"Basic {token.decode()}"}
+
+
+def announcer(settings: Settings) -> PrefectAnnouncer:
+    """Return who tells Prefect's server, or the one that the environment names."""
+    own = f"{settings.prefect_url}/api"
+    return PrefectAnnouncer(
+        os.environ.get("PREFECT_API_URL", own), authorization(settings)
+    )

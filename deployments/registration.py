@@ -42,18 +42,21 @@ def register(
 def _register(
     services: Services, job_variables: dict[str, Any], *, in_ecs: bool
 ) -> dict[str, Any]:
-    from flows.pools import Pool, prefect_template, register_nightly, register_pool
+    from flows import pools
+    from flows.deployment import nightly_deployment
     from flows.zombies import crash_silent_runs
     from tripadvance_core.storage.s3 import S3Store
 
     pool = (
-        Pool(ECS_POOL, "ecs", ecs.base_job_template())
+        pools.Pool(ECS_POOL, "ecs", ecs.base_job_template())
         if in_ecs
-        else Pool(TAG, "process", prefect_template("process"))
+        else pools.Pool(TAG, "process", pools.prefect_template("process"))
     )
     night = services.night_settings.current()
-    pool_id = register_pool(pool)
-    deployment_id = register_nightly(night, pool.name, job_variables)
+    on_upload = services.settings.start_on_upload
+    deployment = nightly_deployment(night, start_on_upload=on_upload)
+    pool_id = pools.register_pool(pool)
+    deployment_id = pools.register(deployment, pool.name, job_variables)
     crash_silent_runs()
     if isinstance(services.objects, S3Store):
         services.objects.save_blocks(TAG)

@@ -26,7 +26,7 @@ def main() -> None:
         crash_silent_runs()
         night = services.night_settings.current()
     serve(
-        nightly_deployment(night),
+        nightly_deployment(night, start_on_upload=settings.start_on_upload),
         pause_on_shutdown=False,  # a stop for the day must not cancel the night
         print_starting_message=False,
         limit=1,

@@ -6,7 +6,7 @@ import sys
 
 import uvicorn
 
-from deployments.prefect_environment import lead_to_server
+from deployments.prefect_environment import announcer, lead_to_server
 from deployments.privacy import keep_files_private
 from flows.scheduler import PrefectScheduler
 from tripadvance_core.bootstrap import opened_services
@@ -33,7 +33,7 @@ def _serve(settings: Settings) -> None:
     lead_to_server(settings)
     from ui.app import create_app  # after its environment is set
 
-    with opened_services(settings) as services:
+    with opened_services(settings, announcer=announcer(settings)) as services:
         keep_logs(settings, "web")
         app = create_app(services, PrefectScheduler())
         gc.freeze()  # else each full collection goes through all that was imported

@@ -19,12 +19,22 @@ MAX_STARTS = 3
 _ALIVE = ["RUNNING", "PENDING", "CANCELLING"]
 
 
-def submit(parameters: dict[str, Any], tags: Iterable[str] = ("manual",)) -> UUID:
-    """Submit a run of the nightly deployment and return its id at once."""
+def submit(
+    parameters: dict[str, Any],
+    tags: Iterable[str] = ("manual",),
+    idempotency_key: str | None = None,
+) -> UUID:
+    """Submit a run of the nightly deployment and return its id at once.
+
+    The same key is the same run, however often it is submitted.
+    """
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name(f"{FLOW}/{DEPLOYMENT}")
         run = client.create_flow_run_from_deployment(
-            deployment.id, parameters=parameters, tags=[TAG, *tags]
+            deployment.id,
+            parameters=parameters,
+            tags=[TAG, *tags],
+            idempotency_key=idempotency_key,
         )
     return run.id
 

@@ -1,8 +1,11 @@
-"""What the flow, its deployment and its runs are called in Prefect."""
+"""What the flow, its deployment, its runs and our events are called in Prefect."""
 
 FLOW = "nightly-training"
 DEPLOYMENT = "nightly"
 TAG = "tripadvance"
+UPLOAD = "tripadvance.upload"
+UPLOAD_PENDING = f"{UPLOAD}.pending"
+MAY_START = "tripadvance.night.may-start"
 
 
 def state_name(outcome: str) -> str:

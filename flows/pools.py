@@ -1,4 +1,4 @@
-"""Work pools, and the nightly deployment in one of them instead of in a runner."""
+"""Work pools, and a deployment in one of them instead of in a runner."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.utilities import (
     get_default_base_job_template_for_infrastructure_type,
 )
 
-from flows.deployment import nightly_deployment
-from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.errors import Conflict
 
 
@@ -69,11 +68,10 @@ def register_pool(wanted: Pool) -> UUID:
     return found.id
 
 
-def register_nightly(
-    settings: NightSettings, pool: str, job_variables: dict[str, Any]
+def register(
+    deployment: RunnerDeployment, pool: str, job_variables: dict[str, Any]
 ) -> UUID:
-    """Put the nightly deployment into a pool; it is the same one wherever it runs."""
-    deployment = nightly_deployment(settings)
+    """Put a deployment into a pool; it is the same one wherever it runs."""
     deployment.work_pool_name = pool
     deployment.job_variables = job_variables
     return cast(UUID, deployment.apply())  # not awaited: this is no coroutine

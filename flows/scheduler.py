@@ -23,6 +23,11 @@ class PrefectScheduler:
         with _control() as control:
             return str(control.submit({"ordered": run_id}, tags=["ordered"]))
 
+    def start_night(self, key: str) -> str:
+        """Submit a run as the schedule does, once for each key."""
+        with _control() as control:
+            return str(control.submit({}, tags=["event"], idempotency_key=key))
+
     def schedule(self) -> Schedule | None:
         """Return the schedule of the nightly deployment."""
         with _control() as control:

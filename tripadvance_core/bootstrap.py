@@ -10,6 +10,7 @@ from tripadvance_core.errors import Unavailable
 from tripadvance_core.services.accounts import AccountService
 from tripadvance_core.services.administration import Administration
 from tripadvance_core.services.alerts import Alerts
+from tripadvance_core.services.arrivals import Announcer, Arrivals, Silence
 from tripadvance_core.services.audit import AuditLog
 from tripadvance_core.services.backup import Backups
 from tripadvance_core.services.card import Cards
@@ -34,12 +35,14 @@ from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.rebuilds import Rebuilds
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.restore import Restore
+from tripadvance_core.services.rows import OwnProver, ProverElsewhere, RowProver
 from tripadvance_core.services.runs import Runs
 from tripadvance_core.services.sweeper import Sweeper
 from tripadvance_core.services.training import TrainingService
 from tripadvance_core.services.uploads import UploadService
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database
+from tripadvance_core.storage.functions import LambdaByName
 from tripadvance_core.storage.objects import ObjectStore
 
 
@@ -78,8 +81,12 @@ class Services:
     prediction: PredictionService
 
 
-def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
+def build_services(
+    settings: Settings, clock: Clock = utc_now, announcer: Announcer | None = None
+) -> Services:
     """Connect the services to the storage that the settings name.
+
+    Uploads that come to wait are told to ``announcer``, where there is one.
 
     Raises
     ------
@@ -92,22 +99,27 @@ def build_services(settings: Settings, clock: Clock = utc_now) -> Services:
     database = open_database(settings)
     with ExitStack() as unless_built:
         unless_built.callback(database.close)
-        services = _services_on(database, settings, clock)
+        services = _services_on(database, settings, clock, announcer or Silence())
         unless_built.pop_all()
     return services
 
 
-def _services_on(database: Database, settings: Settings, clock: Clock) -> Services:
+def _services_on(
+    database: Database, settings: Settings, clock: Clock, announcer: Announcer
+) -> Services:
     objects = open_objects(settings)
     installation = Installation(settings, database, objects)
     installation.setup()
     alerts = Alerts(settings, database, clock)
     registry = Registry(database, objects, alerts, clock, settings.secret)
     registry.repair()
-    uploads = UploadService(settings, database, objects, alerts, clock)
-    uploads.repair()
     night_settings = NightSettingsService(settings, database, clock)
     claims = Claims(settings, night_settings, database, alerts, clock)
+    arrivals = Arrivals(night_settings, claims, announcer, clock)
+    uploads = UploadService(
+        settings, database, objects, alerts, arrivals.announce, clock
+    )
+    uploads.repair()
     panels = Panels(settings, database, objects, clock)
     promoter = Promoter(
         settings, night_settings, database, objects, registry, panels, clock
@@ -117,6 +129,7 @@ def _services_on(database: Database, settings: Settings, clock: Clock) -> Servic
         night_settings,
         database,
         objects,
+        row_prover(settings, objects),
         registry,
         panels,
         promoter,
@@ -168,12 +181,16 @@ def _services_on(database: Database, settings: Settings, clock: Clock) -> Servic
 
 
 @contextmanager
-def opened_services(settings: Settings, clock: Clock = utc_now) -> Iterator[Services]:
+def opened_services(
+    settings: Settings, clock: Clock = utc_now, announcer: Announcer | None = None
+) -> Iterator[Services]:
     """Build the services and close their connections in the end."""
-    services = build_services(settings, clock)
+    services = build_services(settings, clock, announcer)
     try:
         yield services
     finally:
+        if announcer is not None:
+            announcer.close()  # it looks into the database
         services.database.close()
 
 
@@ -258,6 +275,13 @@ def open_objects(settings: Settings) -> ObjectStore:
     from tripadvance_core.storage.folder import FolderStore
 
     return FolderStore(settings.data_dir / "objects")
+
+
+def row_prover(settings: Settings, objects: ObjectStore) -> RowProver:
+    """Have Lambda prove the rows of files where a function is named, else do it here."""
+    if settings.lambda_preprocess is None:
+        return OwnProver(objects)
+    return ProverElsewhere(LambdaByName(settings.lambda_preprocess))
 
 
 def make_private(settings: Settings) -> None:

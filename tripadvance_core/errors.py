@@ -9,10 +9,12 @@ TripAdvanceError
 │   ├── AlreadyExists      the document is there already
 │   └── LeaseLost          the lease ended while the work went on
 ├── WindowClosed       the allowed window ended; the work goes back to the queue
+│   └── OutOfTime          what carries the work out ends before the window does
 ├── Corrupted          stored bytes are not what was stored
 ├── Outdated           a model of another version, which this one cannot ask
 ├── SchedulerDown      what starts the runs does not answer; nothing was started
-└── Unavailable        a database, an object store or a port does not answer
+├── Unavailable        a database, an object store or a port does not answer
+└── Broken             what nobody has foreseen; the log tells it
 """
 
 from typing import Any
@@ -76,6 +78,10 @@ class WindowClosed(TripAdvanceError):
     """The allowed window ended before the work did."""
 
 
+class OutOfTime(WindowClosed):
+    """What carries the work out ends before the window does."""
+
+
 class Corrupted(TripAdvanceError):
     """Stored bytes do not match the checksum recorded when they were stored."""
 
@@ -90,3 +96,7 @@ class Unavailable(TripAdvanceError):
 
 class SchedulerDown(TripAdvanceError):
     """What starts the runs does not answer; nothing was started or changed there."""
+
+
+class Broken(TripAdvanceError):
+    """An error that nobody has foreseen; the log tells it, this one no more than that."""

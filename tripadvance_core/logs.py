@@ -38,7 +38,9 @@ def keep_ids(**ids: str) -> None:
     _ids.set(_ids.get() | ids)
 
 
-def keep_logs(settings: Settings, process: Literal["web", "runner", "flow"]) -> None:
+def keep_logs(
+    settings: Settings, process: Literal["web", "runner", "flow", "lambda"]
+) -> None:
     """Write what this process logs to its file and, where nobody else does, to stderr.
 
     Ours from INFO on, of others warnings and worse.

@@ -157,6 +157,7 @@ class Settings(BaseSettings):
     max_partitions: int = Field(default=200, ge=1)
     max_attempts: int = Field(default=3, ge=1)
     lease_seconds: float = Field(default=60, ge=1)
+    start_on_upload: bool = False
 
     # Reading files
     reader_memory_mb: int = Field(default=4096, ge=256)
@@ -194,6 +195,7 @@ class Settings(BaseSettings):
     s3_prefix: str = "tripadvance"
     s3_endpoint_url: str | None = None
     s3_block: str | None = None
+    lambda_preprocess: str | None = None
 
     # Who may come in
     registration: Literal["invite", "open"] = "invite"

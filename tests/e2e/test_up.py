@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from flows.names import DEPLOYMENT, FLOW
-from tests.e2e.conftest import PREFECT_AUTH
+from flows.events import _proof_against_forgery
+from flows.names import DEPLOYMENT, FLOW, UPLOAD, UPLOAD_PENDING
+from tests.e2e.conftest import PREFECT_AUTH, wait_for
 
 pytestmark = pytest.mark.servers
 
@@ -51,6 +53,27 @@ def test_demo_ends_with_a_master_and_both_uis_answer(running: Any) -> None:
     assert answers(running.prefect_url)
     (listed,) = running.documents("models")
     assert listed["master"] is not None
+
+
+def test_command_tells_the_server_of_a_file_that_waits(
+    running: Any, tmp_path: Path, make_fares: Callable[..., bytes]
+) -> None:
+    file = tmp_path / "fares.csv"
+    file.write_bytes(make_fares(20, seed=77))
+    (taken,) = running.documents("ingest", str(file))
+    with httpx.Client(
+        base_url=f"{running.prefect_url}/api", auth=tuple(PREFECT_AUTH.split(":"))
+    ) as api:
+        api.headers.update(_proof_against_forgery(api))
+        resource = f"{UPLOAD}.{taken['id']}"
+        asked = {"filter": {"resource": {"id": [resource]}}}
+
+        def told() -> Any:
+            return api.post("/events/filter", json=asked).json()["events"]
+
+        (event,) = wait_for(told)
+    assert event["event"] == UPLOAD_PENDING
+    assert running.command("withdraw", taken["id"], "--reason", "test").returncode == 0
 
 
 def test_demo_tells_what_was_kept_and_what_was_refused(running: Any) -> None:

@@ -7,11 +7,13 @@ import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.deployments.runner import RunnerDeployment
 
 from deployments.aws import ecs
 from flows.control import schedule
+from flows.deployment import nightly_deployment
 from flows.names import DEPLOYMENT, FLOW
-from flows.pools import Pool, prefect_template, register_nightly, register_pool
+from flows.pools import Pool, prefect_template, register, register_pool
 from tests.flows.test_deployment import PROJECT
 from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.errors import Conflict
@@ -24,8 +26,8 @@ PROCESS = Pool("tripadvance", "process", prefect_template("process"))
 ECS = Pool("tripadvance-ecs", "ecs", ecs.base_job_template())
 
 
-def night(**settings: Any) -> NightSettings:
-    return NightSettings.of(load_settings(**settings))
+def night(**settings: Any) -> RunnerDeployment:
+    return nightly_deployment(NightSettings.of(load_settings(**settings)))
 
 
 def pool(name: str) -> WorkPool:
@@ -42,7 +44,7 @@ def nightly() -> DeploymentResponse:
 def test_what_is_registered_again_is_the_same_one(wanted: Pool) -> None:
     variables = {"env": {"DO_NOT_TRACK": "1"}}
     ids = [
-        (register_pool(wanted), register_nightly(night(), wanted.name, variables))
+        (register_pool(wanted), register(night(), wanted.name, variables))
         for _ in range(2)
     ]
     assert ids[0] == ids[1]
@@ -57,7 +59,7 @@ def test_deployment_moves_between_pools_and_stays_one_at_a_time() -> None:
     moved = []
     for wanted in (PROCESS, ECS, PROCESS):
         register_pool(wanted)
-        register_nightly(night(), wanted.name, {"env": {}})
+        register(night(), wanted.name, {"env": {}})
         found = nightly()
         moved.append(found.work_pool_name)
         limit, options = found.global_concurrency_limit, found.concurrency_options
@@ -71,7 +73,7 @@ def test_deployment_moves_between_pools_and_stays_one_at_a_time() -> None:
 def test_schedule_is_that_of_the_nights_settings() -> None:
     register_pool(PROCESS)
     for cron, zone in (("30 1 * * *", "America/Manaus"), ("15 2 * * *", "UTC")):
-        register_nightly(night(cron=cron, time_zone=zone), PROCESS.name, {"env": {}})
+        register(night(cron=cron, time_zone=zone), PROCESS.name, {"env": {}})
         assert schedule() == Schedule(cron, zone)
 
 
@@ -89,7 +91,7 @@ def test_server_accepts_what_prefect_yaml_says_of_both_pools() -> None:
     for wanted, said in ((PROCESS, pools["process"]), (ECS, pools["ecs"])):
         assert said["name"] == wanted.name
         register_pool(wanted)
-        register_nightly(night(), wanted.name, said["job_variables"])
+        register(night(), wanted.name, said["job_variables"])
         assert nightly().job_variables == said["job_variables"]
         known = {*wanted.template["variables"]["properties"]}
         assert {*said["job_variables"]} <= known

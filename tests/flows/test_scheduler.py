@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 
+from deployments.aws.handlers import submit_night
 from flows.deployment import nightly_deployment
 from flows.names import DEPLOYMENT, FLOW
 from flows.scheduler import PrefectScheduler
+from tests.lambdas import FakeContext
 from tripadvance_core.domain.night_settings import NightSettings
 from tripadvance_core.services.scheduler import Schedule
 from tripadvance_core.settings import load_settings
@@ -59,6 +61,20 @@ def test_experiment_becomes_a_run_of_the_deployment(registered: Schedule) -> Non
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(flow_run_id)  # type: ignore[arg-type]
     assert run.parameters["ordered"] == "experiment-1"
+
+
+def test_event_that_comes_twice_is_one_run(registered: Schedule) -> None:
+    event = {"id": "5d4f", "source": "aws.partner/mongodb.com", "detail": {}}
+    first, again, other = (
+        submit_night(each, FakeContext())["flow_run_id"]
+        for each in (event, event, event | {"id": "5d50"})
+    )
+    assert first == again != other
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(first)
+        for each in (first, other):
+            client.delete_flow_run(each)
+    assert (run.parameters, run.tags) == ({}, ["tripadvance", "event"])
 
 
 @pytest.mark.parametrize("asked", ["schedule()", "start_ordered('experiment-1')"])

@@ -5,6 +5,8 @@ carried out differs, as a Prefect task or as a plain call.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -71,6 +73,18 @@ class NightOrder:
     scheduled_for: datetime | None = None
     rebuild: Rebuild | None = None
     request: PartitionRequest = field(default_factory=PartitionRequest)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A partition that was claimed: all that its steps need to know, in any process.
+
+    ``token`` is that of the lease; training stops at ``stop_at``, where there is one.
+    """
+
+    run_id: str
+    token: str
+    stop_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -148,6 +162,21 @@ class Night:
             What a step raised; the next run takes the partition over. An experiment
             ends there.
         """
+        begun = self.begin(order)
+        if isinstance(begun, NightResult):
+            return begun
+        try:
+            with self.carried_on(begun.run_id, begun.token):
+                return self._carry_through(begun, order, steps)
+        finally:
+            self.let_go(begun.token)
+
+    def begin(self, order: NightOrder) -> Begun | NightResult:
+        """Claim a partition, if the window, the lease and the waiting files allow.
+
+        The lease is held on to for its time: whoever carries a step out, in this
+        process or in another, renews it (``carried_on``), and lets it go in the end.
+        """
         admission = self.admission(order)
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
@@ -156,15 +185,61 @@ class Night:
         if lease is None:
             self._turn_away(order)
             return NightResult(NightState.ALREADY_TRAINING)
+        begun: Begun | NightResult | None = None
         try:
             with kept_alive(self._database, lease, self._clock):
-                return self._train_under(lease, order, steps)
+                begun = self._begin_under(lease, order)
         finally:
-            release(self._database, lease)
+            if not isinstance(begun, Begun):
+                release(self._database, lease)
+        return begun
 
-    def _train_under(
-        self, lease: Lease, order: NightOrder, steps: Steps
-    ) -> NightResult:
+    @contextmanager
+    def carried_on(self, run_id: str, token: str) -> Iterator[None]:
+        """Hold the lease under which a run was begun, while its work goes on.
+
+        Raises
+        ------
+        LeaseLost
+            When another run has it by now.
+        """
+        lease = self._lease(token)
+        if not renew(self._database, lease, self._clock()):
+            raise LeaseLost("LEASE_LOST", run=run_id)
+        with kept_alive(self._database, lease, self._clock), with_ids(run_id=run_id):
+            yield
+
+    def let_go(self, token: str) -> None:
+        """Let go of the lease under which a run was begun; the next one may begin."""
+        release(self._database, self._lease(token))
+
+    def stopped(self, run_id: str, token: str) -> NightResult:
+        """End a run before it is done, by the window or by a person; its files wait."""
+        self._claims.release(run_id, token)
+        return self._told(self._ended_early(self._training.run(run_id)))
+
+    def failed(self, run_id: str, token: str, code: str) -> None:
+        """Write down why a run failed; the next one takes its partition over."""
+        run = self._training.run(run_id)
+        _LOG.error("run %d failed: %s", run.number, code)
+        self._claims.note_failure(run, token, code)
+
+    def ended(self, run_id: str, token: str, order: NightOrder) -> NightResult | None:
+        """Return how a run has ended under this token, None while it goes on.
+
+        A step that is asked for twice, because its answer was lost, is told the same.
+        """
+        run = self._training.run(run_id)
+        if run.token != token or run.status is RunStatus.OPEN:
+            return None
+        if run.status is RunStatus.DONE:
+            return self.result_of(run_id, order)
+        return self._ended_early(run)
+
+    def _lease(self, token: str) -> Lease:
+        return Lease(LEASE, token, self._settings.lease_seconds)
+
+    def _begin_under(self, lease: Lease, order: NightOrder) -> Begun | NightResult:
         admission = self.admission(order)  # again: waiting for the lease took time
         if not admission.admitted:
             return NightResult(NightState(admission.gate))
@@ -179,35 +254,33 @@ class Night:
         self._require_lease(lease, run)
         stop_at = admission.closes and admission.closes - STOP_BEFORE_CLOSING
         with with_ids(run_id=run.id):
-            return self._carry_through(run, lease, order, steps, stop_at)
+            _LOG.info("run %d begins, start %d", run.number, run.attempts)
+        return Begun(run.id, lease.token, stop_at)
 
     def _carry_through(
-        self,
-        run: TrainingRun,
-        lease: Lease,
-        order: NightOrder,
-        steps: Steps,
-        stop_at: datetime | None,
+        self, begun: Begun, order: NightOrder, steps: Steps
     ) -> NightResult:
-        _LOG.info("run %d begins, start %d", run.number, run.attempts)
+        run_id, token = begun.run_id, begun.token
         try:
-            steps.preprocess(run.id, lease.token)
-            steps.train(run.id, lease.token, stop_at=stop_at)
-            steps.save(run.id, lease.token)
-            steps.promote(run.id, lease.token)
+            steps.preprocess(run_id, token)
+            steps.train(run_id, token, stop_at=begun.stop_at)
+            steps.save(run_id, token)
+            steps.promote(run_id, token)
         except WindowClosed:
-            status = self._claims.release(run.id, lease.token)
-            stopped = status is RunStatus.STOPPED
-            state = NightState("STOPPED_BY_HAND" if stopped else "WINDOW_CLOSED")
-            _LOG.info("run %d ends: %s", run.number, state)
-            return NightResult(state, run=self._training.run(run.id))
+            return self.stopped(run_id, token)
         except Exception as error:
-            code = _code_of(error)
-            _LOG.error("run %d failed: %s", run.number, code)
-            self._claims.note_failure(run, lease.token, code)
+            self.failed(run_id, token, code_of(error))
             raise
-        result = self.result_of(run.id, order)
-        _LOG.info("run %d ends: %s", run.number, result.state)
+        return self._told(self.result_of(run_id, order))
+
+    def _ended_early(self, run: TrainingRun) -> NightResult:
+        stopped = run.status is RunStatus.STOPPED
+        state = NightState("STOPPED_BY_HAND" if stopped else "WINDOW_CLOSED")
+        return NightResult(state, run=run)
+
+    def _told(self, result: NightResult) -> NightResult:
+        if result.run is not None:
+            _LOG.info("run %d ends: %s", result.run.number, result.state)
         return result
 
     def _sweep(self) -> None:
@@ -258,5 +331,6 @@ class Night:
         return (rebuild_waits or waits) and self.admission(order).admitted
 
 
-def _code_of(error: Exception) -> str:
+def code_of(error: Exception) -> str:
+    """Return the code under which an error is written down."""
     return error.code if isinstance(error, TripAdvanceError) else "RUN_BROKEN"

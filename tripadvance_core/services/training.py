@@ -29,12 +29,11 @@ from tripadvance_core.domain.entities import (
     Upload,
     UploadStatus,
 )
-from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.domain.panels import PanelProof
 from tripadvance_core.domain.promotion import Outcome, Resources
 from tripadvance_core.domain.times import Clock, to_text
-from tripadvance_core.errors import Corrupted, LeaseLost, NotFound
+from tripadvance_core.errors import LeaseLost
 from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import (
     CARD_FILE,
@@ -57,14 +56,12 @@ from tripadvance_core.services.comparison import (
 from tripadvance_core.services.experiments import require_all
 from tripadvance_core.services.history import (
     History,
-    load_rows,
     read_history,
     trained_uploads,
 )
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.panels import (
     Panels,
-    RowHashes,
     load_hashes,
     store_hashes,
 )
@@ -72,12 +69,13 @@ from tripadvance_core.services.progress import OnRound, RoundsRecorder, untold
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
+from tripadvance_core.services.rows import RowProver, SoundRows
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database, Where
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_apart
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.jobs import from_parquet, row_hashes_in, to_parquet
+from tripadvance_core.tabular.jobs import from_parquet, to_parquet
 from tripadvance_core.tabular.joining import ROW_HASH
 
 if TYPE_CHECKING:
@@ -93,6 +91,7 @@ class TrainingService:
         night_settings: NightSettingsService,
         database: Database,
         objects: ObjectStore,
+        prover: RowProver,
         registry: Registry,
         panels: Panels,
         promoter: Promoter,
@@ -103,6 +102,7 @@ class TrainingService:
         self._night_settings = night_settings
         self._store = Repositories(database)
         self._objects = objects
+        self._prover = prover
         self._registry = registry
         self._panels = panels
         self._promoter = promoter
@@ -136,13 +136,11 @@ class TrainingService:
             uploads = self._uploads(run, token)
             if run.experiment is not None:
                 require_all(run.upload_ids, uploads)
-            sound = [
-                h for u in uploads if (h := self._hashes(u, run, token)) is not None
-            ]
+            sound = self._sound(uploads, run, token)
             result["files"] = len(sound)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
-            result["rows_kept"] = sum(hashes.size for hashes in sound)
-            result["rows_reserved"] = sum(int(is_reserved(h).sum()) for h in sound)
+            result["rows_kept"] = sum(rows.kept for rows in sound)
+            result["rows_reserved"] = sum(rows.reserved for rows in sound)
 
     def train(
         self,
@@ -316,20 +314,27 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _hashes(self, upload: Upload, run: TrainingRun, token: str) -> RowHashes | None:
-        """Return the identities of an upload's rows; lost or damaged, it is held.
+    def _sound(
+        self, uploads: list[Upload], run: TrainingRun, token: str
+    ) -> list[SoundRows]:
+        """Prove the rows of each upload; one whose rows are lost or damaged is held.
 
         An experiment holds nothing: it raises.
         """
-        try:
-            return row_hashes_in(load_rows(self._objects, upload))
-        except (NotFound, Corrupted) as loss:
-            if run.experiment is not None:
-                raise
-            held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
-            self._alerts.upload_held(upload, loss.code)
-            self._change_claimed(upload, token, held)
-            return None
+        sound = []
+        for upload, proof in zip(uploads, self._prover.prove(uploads), strict=True):
+            if isinstance(proof, SoundRows):
+                sound.append(proof)
+            elif run.experiment is not None:
+                raise proof
+            else:
+                self._hold(upload, token, proof.code)
+        return sound
+
+    def _hold(self, upload: Upload, token: str, reason: str) -> None:
+        held = {"status": UploadStatus.HELD, "reason": reason, "claim": None}
+        self._alerts.upload_held(upload, reason)
+        self._change_claimed(upload, token, held)
 
     def _tuned(
         self,

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -87,11 +87,13 @@ class UploadService:
         database: Database,
         objects: ObjectStore,
         alerts: Alerts,
+        announce: Callable[[Upload], None],
         clock: Clock,
     ) -> None:
         self._store = Repositories(database)
         self._objects = objects
         self._alerts = alerts
+        self._announce = announce
         self._clock = clock
         self._reader = FileReader(settings)
         self._review = Review(database, objects, clock)
@@ -161,6 +163,8 @@ class UploadService:
         _LOG.info("upload %s is %s", upload.id, upload.status)
         if check.fares is not None:
             self._aliases.remember(mapping, owner)
+        if upload.status is UploadStatus.PENDING:
+            self._announce(upload)
         return upload, check
 
     def find(self, upload_id: str) -> Upload:
@@ -188,7 +192,9 @@ class UploadService:
         if upload.status is not UploadStatus.HELD or upload.cleaned is None:
             raise Conflict("UPLOAD_NOT_HELD", name=upload.name)
         changes = {"status": UploadStatus.PENDING, "reason": None}
-        return self._intervene(upload, "released", changes, by, reason)
+        released = self._intervene(upload, "released", changes, by, reason)
+        self._announce(released)
+        return released
 
     def withdraw(self, upload_id: str, *, by: str, reason: str) -> Upload:
         """Take an upload out of every training to come, and mark what learned from it.
