@@ -1,5 +1,6 @@
 """MASTER can be had without a file that was withdrawn after it was trained on."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -133,8 +134,9 @@ def test_ordered_rebuild_waits_behind_an_unfinished_run(house: Any) -> None:
 
 
 @pytest.fixture
-def tainted(house: Any) -> Any:
+def tainted(open_house: Callable[..., Any]) -> Any:
     """Give services whose MASTER has learned from a file that was withdrawn."""
+    house = open_house(lease_seconds=1)
     house.upload(rows=300)
     house.run()
     second = house.upload(rows=300)
