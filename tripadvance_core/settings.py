@@ -167,8 +167,8 @@ class Settings(BaseSettings):
     threads: int = Field(default_factory=spare_cores, ge=1)
     device: Device = "cpu"
     history_rows: HistoryRows = 10_000_000
-    boosting_rounds: BoostingRounds = 240
-    learning_rate: Share = 0.15
+    boosting_rounds: BoostingRounds = 360
+    learning_rate: Share = 0.1
     max_leaves: MaxLeaves = 1_500
     tuning_minutes: float = Field(default=0, ge=0)
 
