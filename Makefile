@@ -28,7 +28,7 @@ up: install ## Start Prefect, the nightly deployment and the web app
 	$(BIN)/tripadvance up
 
 test: $(VENV)/installed-dev $(AUDIT)/installed ## Run the tests
-	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 6 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-dev ## Check formatting, style, types and import directions
 	$(BIN)/ruff format --check

@@ -30,6 +30,9 @@ def own_settings(
     monkeypatch.setenv("TRIPADVANCE_DATA_DIR", str(tmp_path_factory.mktemp("data")))
 
 
+_LONGEST = {"test_kills.py": 0, "test_stack.py": 1, "test_up.py": 2, "test_chain.py": 3}
+
+
 @pytest.fixture(scope="session")
 def make_fares() -> Callable[..., bytes]:
     """Give a maker of CSV files with learnable fares, always the same for a seed."""
@@ -39,9 +42,9 @@ def make_fares() -> Callable[..., bytes]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what starts servers and browsers last: fast tests tell first.
 
-    Beside other processes the longest file of them begins first instead, since it
-    mostly waits for servers.
+    Beside other processes the longest files of them begin first instead, since they
+    mostly wait for servers.
     """
     items.sort(key=lambda item: item.get_closest_marker("servers") is not None)
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.path.name != "test_chain.py")
+        items.sort(key=lambda item: _LONGEST.get(item.path.name, len(_LONGEST)))
