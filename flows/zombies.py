@@ -41,7 +41,8 @@ def _automation() -> AutomationCore:
         description="A run without heartbeat has lost its process; its files wait.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
-            after={_HEARTBEAT},
+            # A run may lose its process before it has sent any heartbeat.
+            after={_HEARTBEAT, "prefect.flow-run.Running"},
             expect={_HEARTBEAT, *(f"prefect.flow-run.{end}" for end in ends)},
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
             match_related=ResourceSpecification(
