@@ -8,7 +8,7 @@ commits under the lease token of its run only.
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,12 +29,11 @@ from tripadvance_core.domain.entities import (
     Upload,
     UploadStatus,
 )
-from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.domain.metrics import Floats, RegressionMetrics
 from tripadvance_core.domain.panels import PanelProof
 from tripadvance_core.domain.promotion import Outcome, Resources
 from tripadvance_core.domain.times import Clock, to_text
-from tripadvance_core.errors import Corrupted, LeaseLost, NotFound
+from tripadvance_core.errors import LeaseLost, TripAdvanceError
 from tripadvance_core.learning.boosting import TrainingParameters
 from tripadvance_core.learning.evaluation import (
     CARD_FILE,
@@ -51,16 +50,15 @@ from tripadvance_core.services.comparison import (
     seconds_a_price,
 )
 from tripadvance_core.services.experiments import require_all
+from tripadvance_core.services.growing import ClusterGrower
 from tripadvance_core.services.history import (
     History,
-    load_rows,
     read_history,
     trained_uploads,
 )
 from tripadvance_core.services.night_settings import NightSettingsService
 from tripadvance_core.services.panels import (
     Panels,
-    RowHashes,
     load_hashes,
     store_hashes,
 )
@@ -68,12 +66,13 @@ from tripadvance_core.services.progress import OnRound, RoundsRecorder, untold
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
 from tripadvance_core.services.review import Review
+from tripadvance_core.services.soundness import Examine, examine
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database, Where
 from tripadvance_core.storage.objects import ObjectStore, load_file, store_apart
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.jobs import from_parquet, row_hashes_in, to_parquet
+from tripadvance_core.tabular.jobs import from_parquet, to_parquet
 from tripadvance_core.tabular.joining import ROW_HASH
 
 if TYPE_CHECKING:
@@ -119,11 +118,18 @@ class TrainingService:
         runs = self._store.runs.select({"flow_run_id": flow_run_id}, limit=1)
         return runs[0] if runs else None
 
-    def preprocess(self, run_id: str, token: str) -> None:
+    def preprocess(
+        self, run_id: str, token: str, *, examine: Examine = examine
+    ) -> None:
         """Prove that the rows of every file of the partition are there and sound.
 
         A file whose rows are lost or damaged is held; the others go on. An experiment
         changes no file: it ends there.
+
+        Parameters
+        ----------
+        examine
+            Looks at the files; what follows for them is decided here.
         """
         with self._step(run_id, token, "preprocess") as result:
             if result is None:
@@ -132,13 +138,14 @@ class TrainingService:
             uploads = self._uploads(run, token)
             if run.experiment is not None:
                 require_all(run.upload_ids, uploads)
-            sound = [
-                h for u in uploads if (h := self._hashes(u, run, token)) is not None
-            ]
-            result["files"] = len(sound)
+            found = examine(self._objects, uploads)
+            for upload, seen in zip(uploads, found, strict=True):
+                if seen.loss is not None:
+                    self._hold(upload, seen.loss, run, token)
+            result["files"] = sum(seen.loss is None for seen in found)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
-            result["rows_kept"] = sum(hashes.size for hashes in sound)
-            result["rows_reserved"] = sum(int(is_reserved(h).sum()) for h in sound)
+            result["rows_kept"] = sum(seen.rows for seen in found)
+            result["rows_reserved"] = sum(seen.reserved for seen in found)
 
     def train(
         self,
@@ -168,6 +175,12 @@ class TrainingService:
             if tuned is not None:
                 parameters = tuned.applied_to(parameters)
                 result["tuned"] = tuned.model_dump(mode="json")
+            grower = ClusterGrower(
+                self._settings,
+                self._objects,
+                history,
+                on_loss=lambda loss: self._alerts.cluster_lost(run, loss),
+            )
             model = fit(
                 history.training,
                 parameters,
@@ -176,10 +189,14 @@ class TrainingService:
                     or (stop_at is not None and self._clock() >= stop_at)
                 ),
                 on_round=rounds,
+                grower=grower,
             )
+            made_by = parameters.model_dump(mode="json")
+            if grower.engine is not None:  # the same rows give other bytes there
+                made_by["engine"] = grower.engine
             medians = RouteMedians.of(history.training)
             model, card = _judged(model, history, medians)
-            model_id = _model_id(history, parameters, run)
+            model_id = _model_id(history, made_by, run)
             contents = model.to_files() | card
             result["model_id"] = model_id
             result |= self._judges(run, history, medians, model_id)
@@ -196,7 +213,7 @@ class TrainingService:
                 "trained-on",
                 history.training.column(ROW_HASH),
             ).model_dump(mode="json")
-            result["parameters"] = parameters.model_dump(mode="json")
+            result["parameters"] = made_by
             result["features"] = list(model.features)
             learned_from = [upload.id for upload in history.uploads]
             # Apart, for the record of a run is written again and again.
@@ -311,20 +328,15 @@ class TrainingService:
         if not self._store.uploads.change(mine, changes):
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
-    def _hashes(self, upload: Upload, run: TrainingRun, token: str) -> RowHashes | None:
-        """Return the identities of an upload's rows; lost or damaged, it is held.
-
-        An experiment holds nothing: it raises.
-        """
-        try:
-            return row_hashes_in(load_rows(self._objects, upload))
-        except (NotFound, Corrupted) as loss:
-            if run.experiment is not None:
-                raise
-            held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
-            self._alerts.upload_held(upload, loss.code)
-            self._change_claimed(upload, token, held)
-            return None
+    def _hold(
+        self, upload: Upload, loss: TripAdvanceError, run: TrainingRun, token: str
+    ) -> None:
+        """Set an upload aside whose rows are lost; for an experiment the loss is the end."""
+        if run.experiment is not None:
+            raise loss
+        held = {"status": UploadStatus.HELD, "reason": loss.code, "claim": None}
+        self._alerts.upload_held(upload, loss.code)
+        self._change_claimed(upload, token, held)
 
     def _tuned(
         self,
@@ -517,9 +529,7 @@ def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
     return RegressionMetrics.of(actual, predicted, weights)
 
 
-def _model_id(
-    history: History, parameters: TrainingParameters, run: TrainingRun
-) -> str:
+def _model_id(history: History, parameters: Mapping[str, Any], run: TrainingRun) -> str:
     """Name a model after what it is made of: same data and parameters, same model.
 
     An experiment is a model of its own: what is decided on it counts for no other.
@@ -528,7 +538,7 @@ def _model_id(
         "format": FORMAT,
         "cleaned": [u.cleaned.sha256 for u in history.uploads if u.cleaned],
         "most_rows": history.most_rows,
-        "parameters": parameters.model_dump(mode="json"),
+        "parameters": dict(parameters),
     }
     if run.experiment is not None:
         made_of["experiment"] = run.id

@@ -61,6 +61,12 @@ class S3Store:
             ),
         )
 
+        self._given = (bucket, prefix, endpoint_url)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a process elsewhere open the same store, by its own credentials."""
+        return type(self), self._given
+
     def put(self, key: str, content: bytes) -> None:
         with self._translated():
             self._client.put_object(

@@ -1,0 +1,58 @@
+"""The files of a partition examined by the workers of a Dask cluster.
+
+A task of Prefect takes 0.2 s there, so each takes many files. Only what was seen
+comes back: what follows from it is written by the run itself, under its lease.
+
+Importing this module imports Dask, which takes a second.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect_dask import DaskTaskRunner
+
+from tripadvance_core.domain.entities import Upload
+from tripadvance_core.learning.cluster import connected, workers_of
+from tripadvance_core.services.soundness import Examine, Soundness, examine
+from tripadvance_core.storage.objects import ObjectStore
+
+PARTS: Final = 4
+"""Most tasks that examine the files of one partition."""
+
+_TASK: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+
+
+@task(**_TASK)
+def examine_part(objects: ObjectStore, uploads: Sequence[Upload]) -> list[Soundness]:
+    """Examine some of the files of a partition."""
+    return examine(objects, uploads)
+
+
+def examined_by(address: str) -> Examine:
+    """Return what examines files on the cluster of that scheduler.
+
+    It raises ``ClusterLost`` when the cluster is not there; see ``connected``.
+    """
+
+    def on_cluster(objects: ObjectStore, uploads: Sequence[Upload]) -> list[Soundness]:
+        with connected(address) as client:
+            workers_of(client)
+        size = max(1, -(-len(uploads) // PARTS))
+        parts = [uploads[at : at + size] for at in range(0, len(uploads), size)]
+
+        # Made here, for what a flow is given goes to Prefect's server.
+        @flow(
+            name="examine-files",
+            task_runner=DaskTaskRunner(address=address),
+            persist_result=False,
+        )
+        def examine_files() -> list[list[Soundness]]:
+            futures = [examine_part.submit(objects, part) for part in parts]
+            return [future.result() for future in futures]
+
+        return list(chain.from_iterable(examine_files()))
+
+    return on_cluster
