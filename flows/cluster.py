@@ -8,11 +8,12 @@ Importing this module imports Dask, which takes a second.
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect_dask import DaskTaskRunner
+from prefect.task_runners import TaskRunner
+from prefect_dask.task_runners import DaskTaskRunner
 
 from tripadvance_core.domain.entities import Upload
 from tripadvance_core.learning.cluster import connected, workers_of
@@ -46,7 +47,7 @@ def examined_by(address: str) -> Examine:
         # Made here, for what a flow is given goes to Prefect's server.
         @flow(
             name="examine-files",
-            task_runner=DaskTaskRunner(address=address),
+            task_runner=cast(TaskRunner[Any], DaskTaskRunner(address=address)),
             persist_result=False,
         )
         def examine_files() -> list[list[Soundness]]:

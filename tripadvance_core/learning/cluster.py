@@ -14,11 +14,12 @@ import queue
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Thread
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import dask
 import xgboost as xgb
 from distributed import Client, Future, LocalCluster, get_worker
 from xgboost.collective import CommunicatorContext, broadcast
@@ -42,6 +43,10 @@ _LOOK_EVERY_SECONDS: Final = 1.0
 # Between the first worker that is ready and the last one; all have encoded by then.
 _GATHER_SECONDS: Final = 120
 _WANTED: Final = "executing"
+# They would show everybody on the machine what the workers do.
+_NO_PAGES: Final[dict[str, list[str]]] = {
+    f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")
+}
 
 Read = Callable[[int], bytes]
 """Gives the content of a file by its place among all; a worker calls it."""
@@ -50,6 +55,8 @@ Read = Callable[[int], bytes]
 @contextmanager
 def connected(address: str) -> Iterator[Client]:
     """Connect to the scheduler of a cluster.
+
+    What ``tls://`` needs stands in Dask's own configuration.
 
     Raises
     ------
@@ -72,12 +79,13 @@ def local_workers(count: int, threads: int) -> Iterator[Client]:
     made for them: a worker does whatever it is told.
     """
     with (
+        dask.config.set(_NO_PAGES),
         LocalCluster(
             n_workers=count,
             threads_per_worker=max(1, threads // count),
             processes=True,
             memory_limit=0,
-            dashboard_address=None,
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             security=True,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -183,7 +191,7 @@ class _Attempt:
 
     def _on_each(
         self, work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
-    ) -> list[Future]:
+    ) -> "list[Future[Any]]":
         """Give the first worker the first arguments, and so on; none does it for another."""
         return [
             self._client.submit(
@@ -192,7 +200,7 @@ class _Attempt:
             for worker, given in zip(self._workers, arguments, strict=False)
         ]
 
-    def _follow(self, works: Sequence[Future]) -> None:
+    def _follow(self, works: "Sequence[Future[Any]]") -> None:
         """Wait until all is done; count rounds, and see that every worker is there.
 
         Whatever ends the waiting, the workers are told that nobody wants the work.
@@ -216,7 +224,7 @@ class _Attempt:
         except queue.Empty:
             return
 
-    def _require_all(self, works: Sequence[Future]) -> None:
+    def _require_all(self, works: "Sequence[Future[Any]]") -> None:
         if not set(self._workers) <= set(_addresses(self._client)):
             raise ClusterLost("DASK_WORKER_LOST")
         for work in works:
@@ -224,11 +232,11 @@ class _Attempt:
                 raise ClusterLost("DASK_WORK_FAILED", problem=_problem(work))
 
 
-def _problem(work: Future) -> str:
+def _problem(work: "Future[Any]") -> str:
     error = work.exception() if work.status == "error" else None
     if isinstance(error, TripAdvanceError):
         return error.code
-    return work.status if error is None else type(error).__name__
+    return str(work.status) if error is None else type(error).__name__
 
 
 def _encoded(order: Order, share: RowShare, read: Read) -> EncodedFares:
