@@ -68,12 +68,20 @@ def read(
 def drifting(frame: pd.DataFrame) -> pd.DataFrame:
     """Let fares follow a walk of their own on each route, so that former ones tell."""
     random = np.random.default_rng(1)
-    walks = np.exp(np.cumsum(random.normal(0, 0.1, (100, 60)), axis=1))
+    walks = np.exp(np.cumsum(random.normal(0, 0.05, (100, 60)), axis=1))
     day = np.arange(len(frame)) % 60
     route = frame.groupby(["start_city", "end_city"]).ngroup().to_numpy()
     return frame.assign(
         price=(frame["price"] * walks[route, day]).round(2),
         quote_date=pd.Timestamp("2024-12-01") + pd.to_timedelta(day, unit="D"),
+    )
+
+
+@pytest.fixture(scope="module")
+def parameters(parameters: TrainingParameters) -> TrainingParameters:
+    """Let trees look at all features: what a split draws at random is larger noise."""
+    return parameters.model_copy(
+        update={"colsample_bynode": 1.0, "boosting_rounds": 80}
     )
 
 

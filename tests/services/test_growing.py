@@ -85,14 +85,14 @@ def test_night_goes_on_alone_when_its_workers_are_killed(
 ) -> None:
     monkeypatch.setattr(cluster, "ATTEMPTS", 1)
     # So few rows need no trial: each round is one of the workers, and there are many.
-    rounds = {"boosting_rounds": 100}
+    rounds = {"boosting_rounds": 100, "min_partition_bytes": 1}
     house = open_house(**ON_LOCAL_WORKERS, **rounds)
     house.upload(rows=150)
     steps = KillingSteps(house.services.training)
     order = NightOrder(holder="test", request=house.request())
     result = house.services.night.run_partition(order, steps)
-    assert steps.killed
     assert result.trained
+    assert steps.killed
     assert "engine" not in result.model.parameters
     assert len(alerts(house)) == 1
     assert house.services.invariants.violations() == []

@@ -43,6 +43,10 @@ _LOOK_EVERY_SECONDS: Final = 1.0
 # Between the first worker that is ready and the last one; all have encoded by then.
 _GATHER_SECONDS: Final = 120
 _WANTED: Final = "executing"
+# Of nodes that may still be split; those of all nodes take 150 MB more.
+_HISTOGRAMS_KEPT: Final = 128
+# Else the allocators keep what batches have needed, as much as the matrix takes.
+_FRUGAL: Final = {"MALLOC_ARENA_MAX": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 # They would show everybody on the machine what the workers do.
 _NO_PAGES: Final[dict[str, list[str]]] = {
     f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")
@@ -85,6 +89,7 @@ def local_workers(count: int, threads: int) -> Iterator[Client]:
             threads_per_worker=max(1, threads // count),
             processes=True,
             memory_limit=0,
+            env=_FRUGAL,
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             security=True,
         ) as cluster,
@@ -288,6 +293,7 @@ def _grown(
             fares,
             Progress(order.rounds, unwanted, tell),
             on_disk=on_disk,
+            max_cached_hist_node=_HISTOGRAMS_KEPT,
         )
     if number:
         return None

@@ -5,7 +5,7 @@ of the rows: there XGBoost sums the histograms of all shares.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import xgboost as xgb
@@ -99,7 +99,12 @@ def grow_here(
 
 
 def grow_trees(
-    order: Order, fares: EncodedFares, progress: Progress, *, on_disk: bool
+    order: Order,
+    fares: EncodedFares,
+    progress: Progress,
+    *,
+    on_disk: bool,
+    **special: Any,
 ) -> Trees:
     """Grow the trees on these rows, and on those of the other workers if there are any.
 
@@ -107,15 +112,19 @@ def grow_trees(
     ----------
     on_disk
         Whether the binned matrix lies there; the same for all workers.
+    special
+        Further parameters under XGBoost's names.
     """
     parameters, recipe = order.parameters, order.recipe
     matrix = training_matrix(fares, np.log, parameters.threads, on_disk=on_disk)
-    logs = boost(parameters.for_xgboost(recipe.leaves), matrix, recipe.rounds, progress)
+    logs = boost(
+        parameters.for_xgboost(recipe.leaves) | special, matrix, recipe.rounds, progress
+    )
     if not order.rounds_of_plain:
         return Trees(logs, None)
     matrix.set_label(fares.prices / order.price_scale)
     plain = boost(
-        parameters.for_plain_prices(recipe.leaves),
+        parameters.for_plain_prices(recipe.leaves) | special,
         matrix,
         order.rounds_of_plain,
         progress,
