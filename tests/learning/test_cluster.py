@@ -81,7 +81,7 @@ def drifting(frame: pd.DataFrame) -> pd.DataFrame:
 def parameters(parameters: TrainingParameters) -> TrainingParameters:
     """Let trees look at all features: what a split draws at random is larger noise."""
     return parameters.model_copy(
-        update={"colsample_bynode": 1.0, "boosting_rounds": 80}
+        update={"colsample_bynode": 1.0, "boosting_rounds": 60}
     )
 
 
