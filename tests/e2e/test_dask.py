@@ -19,7 +19,7 @@ pytestmark = pytest.mark.servers
 # So few rows need no trial: each round is one of the workers, and there are many.
 ROWS = 150
 MANY_ROUNDS = {
-    "boosting_rounds": "1000",
+    "boosting_rounds": "300",
     "threads": "2",
     "min_partition_bytes": "1",
     "lease_seconds": "5",

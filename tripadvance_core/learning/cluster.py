@@ -13,6 +13,7 @@ import logging
 import queue
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Thread
@@ -110,10 +111,17 @@ def grow_on_cluster(
     ------
     ClusterLost
         ``DASK_NO_WORKERS``, ``DASK_WORKER_LOST`` or ``DASK_WORK_FAILED`` when that
-        did not help.
+        did not help; ``DASK_UNREACHABLE`` when the scheduler is gone.
     WindowClosed
         ``TRAINING_STOPPED`` when ``progress`` said so.
     """
+    with _scheduler_needed(client):
+        return _grown_in_attempts(client, rows, order, read, progress)
+
+
+def _grown_in_attempts(
+    client: Client, rows: FareRows, order: Order, read: Read, progress: Progress
+) -> tuple[Trees, int]:
     wanted = 1
     for attempt in range(1, ATTEMPTS + 1):
         progress.plan(order.rounds)
@@ -128,14 +136,22 @@ def grow_on_cluster(
     raise AssertionError
 
 
+@contextmanager
+def _scheduler_needed(client: Client) -> Iterator[None]:
+    address = client.scheduler.address
+    try:
+        yield
+    except (OSError, CancelledError) as error:
+        raise ClusterLost("DASK_UNREACHABLE", address=address) from error
+
+
 def workers_of(client: Client, wanted: int = 1) -> list[str]:
     """Return the addresses of the workers, once as many are there or time is up.
 
     Raises
     ------
     ClusterLost
-        ``DASK_NO_WORKERS`` when there are none, ``DASK_WORKER_LOST`` when the
-        scheduler does not answer any more.
+        ``DASK_NO_WORKERS`` when there are none.
     """
     try:
         client.wait_for_workers(wanted, timeout=_WORKERS_SECONDS)
@@ -148,10 +164,9 @@ def workers_of(client: Client, wanted: int = 1) -> list[str]:
 
 
 def _addresses(client: Client) -> list[str]:
-    try:
-        return sorted(client.scheduler_info()["workers"])
-    except OSError as error:
-        raise ClusterLost("DASK_WORKER_LOST") from error
+    # What the client itself remembers of them is empty at times.
+    told = client.sync(client.scheduler.identity, n_workers=-1)
+    return sorted(told["workers"])
 
 
 class _Attempt:
