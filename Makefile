@@ -14,7 +14,7 @@ NEEDED := "TripAdvance needs Python 3.11, 3.12 or 3.13 with its venv module" \
 	"(Debian: apt install python3-venv). Name yours: make PYTHON=/path/to/python3.11"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion bench-faults bench-fortnight bench-waiting bench-stack screenshots audit sbom lock
+.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion bench-faults bench-fortnight bench-dask bench-waiting bench-stack screenshots audit sbom lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +59,9 @@ bench-faults: $(VENV)/installed-dev ## Let every call of a night and of people f
 
 bench-fortnight: $(VENV)/installed-dev ## Live two weeks of nights and faults on a fast clock
 	$(BIN)/python benchmarks/fortnight.py --seeds 3
+
+bench-dask: $(VENV)/installed-dev ## Train on a long history by Dask workers beside one process
+	$(BIN)/python benchmarks/dask_training.py compare
 
 bench-waiting: $(VENV)/installed-dev ## Drain a thousand files; cost of a partition as files pile up
 	$(BIN)/python benchmarks/waiting_files.py compare

@@ -27,7 +27,12 @@ from tripadvance_core.bootstrap import Services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, ModelVersion
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.learning.boosting import TrainingParameters, plain_rounds
-from tripadvance_core.learning.matrices import EncodedFares, training_matrix, weights_of
+from tripadvance_core.learning.matrices import (
+    EncodedFares,
+    is_for_the_disk,
+    training_matrix,
+    weights_of,
+)
 from tripadvance_core.learning.trial import hold_a_trial
 from tripadvance_core.services.history import (
     History,
@@ -157,7 +162,9 @@ def fit_bare(
     rounds, share = model.recipe.rounds, model.recipe.log_share
     matrix = model.encoded(history.holdout)
     fares = EncodedFares(model.encoder, rows, model.former, parameters.seed)
-    training = training_matrix(fares, np.log, parameters.threads)
+    training = training_matrix(
+        fares, np.log, parameters.threads, on_disk=is_for_the_disk(len(fares))
+    )
     with measured(seconds, READ):
         for upload in history.uploads:
             read_rows(services.objects, upload)

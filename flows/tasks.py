@@ -6,6 +6,7 @@ run's own document remembers which steps are finished, with or without a server.
 
 from datetime import datetime
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,7 +17,12 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import Task
 
 from tripadvance_core.bootstrap import Services, build_services
-from tripadvance_core.errors import TripAdvanceError, Unavailable, WindowClosed
+from tripadvance_core.errors import (
+    ClusterLost,
+    TripAdvanceError,
+    Unavailable,
+    WindowClosed,
+)
 from tripadvance_core.logs import keep_logs
 from tripadvance_core.messages import sentence
 from tripadvance_core.settings import load_settings
@@ -52,8 +58,20 @@ _STEP: dict[str, Any] = {
 
 @task(timeout_seconds=2 * HOUR, **_STEP)
 def preprocess(run_id: str, token: str) -> None:
-    """Clean every file of the partition."""
-    services().training.preprocess(run_id, token)
+    """Prove every file of the partition, on a Dask cluster where one is named."""
+    address = services().settings.dask_address
+    if address is None or find_spec("prefect_dask") is None:
+        services().training.preprocess(run_id, token)
+        return
+    # Here, for Dask takes every process that starts a second.
+    from flows.cluster import ClusterProver
+
+    prover = ClusterProver(address, services().objects)
+    try:
+        services().training.preprocess(run_id, token, prover=prover)
+    except ClusterLost as loss:
+        get_run_logger().warning(str(loss))
+        services().training.preprocess(run_id, token)
 
 
 @task(timeout_seconds=8 * HOUR, **_STEP)

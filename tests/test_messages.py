@@ -22,7 +22,8 @@ CODE_IN_TEMPLATE = re.compile(r"""say\(["']([A-Z0-9_]+)["'](?! ~)""")
 BEGINNING_OF_CODES = re.compile(r"""["']([A-Z_]+_)["'{]""")
 # Written like codes, but the names of environment variables.
 VARIABLES = re.compile(
-    "(TRIPADVANCE|MONGODB|PREFECT|GRADIO|HF|OMP|GOMP|OPENBLAS|ARROW)_.*|DO_NOT_TRACK"
+    "(TRIPADVANCE|MONGODB|PREFECT|GRADIO|HF|OMP|GOMP|OPENBLAS|ARROW|MALLOC)_.*"
+    "|DO_NOT_TRACK"
 )
 # What takes a code first and the values for its places by name.
 ASKING = {"say", "sentence"} | {

@@ -35,6 +35,7 @@ def direct(*lists: Iterable[object]) -> dict[str, Requirement]:
     return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
+EXTRAS = direct(*PYPROJECT["project"]["optional-dependencies"].values())
 RUNTIME = direct(PYPROJECT["project"]["dependencies"])
 GROUPS = PYPROJECT["dependency-groups"]
 
@@ -133,7 +134,8 @@ def test_every_imported_package_is_declared() -> None:
         for package in PACKAGES
         for file in (PROJECT / package).rglob("*.py")
         for name in _imported(file) - own
-        if not {canonicalize_name(each) for each in providers[name]} & {*RUNTIME}
+        if not {canonicalize_name(each) for each in providers[name]}
+        & {*RUNTIME, *EXTRAS}
     }
     assert undeclared == set()
 

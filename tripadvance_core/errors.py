@@ -12,6 +12,7 @@ TripAdvanceError
 │   └── OutOfTime          what carries the work out ends before the window does
 ├── Corrupted          stored bytes are not what was stored
 ├── Outdated           a model of another version, which this one cannot ask
+├── ClusterLost        a Dask cluster cannot do its part; one machine can do it all
 ├── SchedulerDown      what starts the runs does not answer; nothing was started
 ├── Unavailable        a database, an object store or a port does not answer
 └── Broken             what nobody has foreseen; the log tells it
@@ -38,12 +39,22 @@ class TripAdvanceError(Exception):
         self.code = code
         self.details = details
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let the error travel to another process with its details."""
+        return _raised, (type(self), self.code, self.details)
+
     def sentence(self, language: Language = "en") -> str:
         """Say what happened and what to do about it."""
         return sentence(self.code, language, **self.details)
 
     def __str__(self) -> str:
         return f"{self.sentence()} [{self.code}]"
+
+
+def _raised(
+    kind: type[TripAdvanceError], code: str, details: dict[str, Any]
+) -> TripAdvanceError:
+    return kind(code, **details)
 
 
 class Refused(TripAdvanceError):
@@ -92,6 +103,10 @@ class Outdated(TripAdvanceError):
 
 class Unavailable(TripAdvanceError):
     """A database, an object store, a folder or a port cannot be used now."""
+
+
+class ClusterLost(TripAdvanceError):
+    """A Dask cluster is not there, or has failed; the work can be done on one machine."""
 
 
 class SchedulerDown(TripAdvanceError):

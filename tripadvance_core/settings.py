@@ -171,6 +171,9 @@ class Settings(BaseSettings):
     learning_rate: Share = 0.1
     max_leaves: MaxLeaves = 1_500
     tuning_minutes: float = Field(default=0, ge=0)
+    dask_address: str | None = Field(default=None, pattern=r"^(tcp|tls)://[^/\s]+:\d+$")
+    dask_rows: int = Field(default=50_000_000, ge=1)
+    dask_workers: int = Field(default=2, ge=1)
 
     # Promotion
     min_gain: MinGain = 0.01

@@ -7,7 +7,12 @@ import xgboost as xgb
 
 from tests.stored import stored
 from tripadvance_core.learning import matrices
-from tripadvance_core.learning.matrices import EncodedFares, training_matrix, weights_of
+from tripadvance_core.learning.matrices import (
+    EncodedFares,
+    is_for_the_disk,
+    training_matrix,
+    weights_of,
+)
 from tripadvance_core.tabular.features import FeatureEncoder
 
 PARAMETERS = {"max_depth": 4, "nthread": 1, "seed": 1}
@@ -28,7 +33,10 @@ def test_batches_train_what_one_piece_would(
         feature_types=encoder.types,
         enable_categorical=True,
     )
-    batches = training_matrix(EncodedFares(encoder, rows), np.log, threads=1)
+    fares = EncodedFares(encoder, rows)
+    batches = training_matrix(
+        fares, np.log, threads=1, on_disk=is_for_the_disk(len(fares))
+    )
     assert batches.num_row() == len(training)
     np.testing.assert_allclose(batches.get_label(), whole.get_label())
     ours = xgb.train(PARAMETERS, batches, num_boost_round=5)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.stored import stored
 from tripadvance_core.tabular import joining
-from tripadvance_core.tabular.joining import with_identity
+from tripadvance_core.tabular.jobs import to_parquet
+from tripadvance_core.tabular.joining import FareRows, with_identity
 
 
 def fares(*prices: float, first_row: int = 2, **further: object) -> pd.DataFrame:
@@ -124,3 +125,28 @@ def test_files_are_gone_when_nobody_reads_their_rows_any_more() -> None:
     del chosen
     gc.collect()
     assert not folder.exists()
+
+
+def test_shares_have_all_rows_once_and_in_their_order() -> None:
+    files = [
+        fares(1.0, 2.0, 3.0),
+        fares(3.0, 4.0, first_row=9),
+        fares(5.0, cabin="Economy"),
+        fares(6.0, 7.0, cabin=2.0),
+    ]
+    contents = [to_parquet(file) for file in files]
+    rows = FareRows.distinct(contents)
+    chosen = rows.where(rows.column("price") != 2)
+    shares = chosen.shares(3)
+    parts = [
+        FareRows.of_share(share, [contents[place] for place in share.files])
+        for share in shares
+    ]
+    assert [share.rows for share in shares] == [len(part) for part in parts] == [2] * 3
+    assert [p for part in parts for p in part.column("price")] == [1, 3, 4, 5, 6, 7]
+
+
+def test_column_of_several_kinds_is_text_in_a_share_that_knows_one_kind() -> None:
+    contents = [to_parquet(fares(1.0, cabin=2.0)), to_parquet(fares(2.0, cabin="a"))]
+    share = FareRows.distinct(contents).shares(2)[0]
+    assert FareRows.of_share(share, contents[:1]).frame()["cabin"].tolist() == ["2"]

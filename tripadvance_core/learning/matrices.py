@@ -153,8 +153,17 @@ class FareBatches(xgb.DataIter):
         self._batches = self._fares.batches(self._rows_a_batch)
 
 
+def is_for_the_disk(rows: int) -> bool:
+    """Tell whether the binned matrix of so many rows is too large for the memory."""
+    return rows >= EXTERNAL_MEMORY_ROWS
+
+
 def training_matrix(
-    fares: EncodedFares, target: Callable[[Floats], Floats], threads: int
+    fares: EncodedFares,
+    target: Callable[[Floats], Floats],
+    threads: int,
+    *,
+    on_disk: bool,
 ) -> xgb.DMatrix:
     """Return the binned features and targets of all rows.
 
@@ -162,8 +171,10 @@ def training_matrix(
     ----------
     target
         What the trees learn, from prices in the base currency.
+    on_disk
+        Whether it lies there, in pages; see ``is_for_the_disk``.
     """
-    if len(fares) < EXTERNAL_MEMORY_ROWS:
+    if not on_disk:
         batches = FareBatches(fares, target, BATCH_ROWS)
         return xgb.QuantileDMatrix(batches, enable_categorical=True, nthread=threads)
     folder = ScratchFolder()

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.errors import Refused
 from tripadvance_core.learning.boosting import (
     Progress,
     TrainingParameters,
-    boost,
     plain_rounds,
 )
+from tripadvance_core.learning.growing import Grower, Order, grow_here
 from tripadvance_core.learning.intervals import BAND_ROUNDS, Band
-from tripadvance_core.learning.matrices import EncodedFares, training_matrix
+from tripadvance_core.learning.matrices import EncodedFares
 from tripadvance_core.learning.model import FareModel
 from tripadvance_core.learning.trial import hold_a_trial, planned_rounds
 from tripadvance_core.tabular.features import FeatureEncoder
@@ -27,6 +25,7 @@ def fit(
     *,
     stop_at: Callable[[], bool],
     on_round: Callable[[int, int], None],
+    grower: Grower = grow_here,
 ) -> FareModel:
     """Train a model, its ranges not yet calibrated, on every row.
 
@@ -43,6 +42,8 @@ def fit(
         Asked after every round but the last whether training must stop.
     on_round
         Told after every round how many are done, of how many at most.
+    grower
+        Grows the trees once the trial has found how.
 
     Raises
     ------
@@ -58,11 +59,14 @@ def fit(
     if is_reserved(rows.column(ROW_HASH)).any():
         raise ValueError("rows of the holdout must never be trained on")
     progress = Progress(most_rounds(len(rows), parameters), stop_at, on_round)
-    return grow(rows, parameters, progress)
+    return grow(rows, parameters, progress, grower)
 
 
 def grow(
-    rows: FareRows, parameters: TrainingParameters, progress: Progress
+    rows: FareRows,
+    parameters: TrainingParameters,
+    progress: Progress,
+    grower: Grower = grow_here,
 ) -> FareModel:
     """Train on every row, whoever chose them."""
     given, parameters = parameters, parameters.for_rows(len(rows))
@@ -71,36 +75,26 @@ def grow(
     trial = hold_a_trial(rows, fares, parameters, progress)
     band = Band.fit(trial.residuals, parameters, progress)
     recipe = trial.recipe
-    former = FormerFares.of(rows) if recipe.former else None
-    if former is not None:
-        fares = EncodedFares(encoder, rows, former, parameters.seed)
-    plain, scale = None, float(fares.prices.mean())
-    rounds_of_plain = plain_rounds(recipe.rounds) if recipe.log_share < 1 else 0
-    progress.plan(recipe.rounds + rounds_of_plain)
-    matrix = training_matrix(fares, np.log, parameters.threads)
-    booster = boost(
-        parameters.for_xgboost(recipe.leaves),
-        matrix,
-        recipe.rounds,
-        progress,
+    order = Order(
+        encoder=encoder,
+        former=FormerFares.of(rows) if recipe.former else None,
+        parameters=parameters,
+        recipe=recipe,
+        price_scale=float(fares.prices.mean()),
     )
-    if rounds_of_plain:
-        matrix.set_label(fares.prices / scale)
-        plain = boost(
-            parameters.for_plain_prices(recipe.leaves),
-            matrix,
-            rounds_of_plain,
-            progress,
-        )
+    progress.plan(order.rounds)
+    encoded = fares if order.former is None else None
+    del fares  # with former fares another one takes its place in memory
+    trees = grower(order, rows, encoded, progress)
     return FareModel(
-        booster=booster,
+        booster=trees.logs,
         encoder=encoder,
         parameters=given.model_dump(mode="json"),
         recipe=recipe,
-        plain=plain,
-        price_scale=scale,
+        plain=trees.plain,
+        price_scale=order.price_scale,
         band=band,
-        former=former,
+        former=order.former,
     )
 
 

@@ -21,7 +21,7 @@ from tripadvance_core.domain.entities import (
     Upload,
 )
 from tripadvance_core.domain.times import Clock, Moment, to_text
-from tripadvance_core.errors import AlreadyExists, Unavailable
+from tripadvance_core.errors import AlreadyExists, ClusterLost, Unavailable
 from tripadvance_core.messages import Language, sentence
 from tripadvance_core.services.destinations import deliver
 from tripadvance_core.settings import Settings
@@ -127,6 +127,16 @@ class Alerts:
             f"/file?id={upload.id}",
             upload=upload.id[:8],
             reason=reason,
+        )
+
+    def cluster_lost(self, run: TrainingRun, failure: ClusterLost) -> None:
+        """Tell that a night works on one machine, for its Dask cluster does not."""
+        self._note(
+            f"cluster-lost-{_begun(run)}-{run.attempts}",
+            "ALERT_CLUSTER_LOST",
+            f"/training?run={run.number}",
+            number=run.number,
+            problem=failure.sentence(self.language),
         )
 
     def new_master(self, switch: Promotion, number: int, reason: str) -> None:

@@ -8,7 +8,7 @@ commits under the lease token of its run only.
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -54,6 +54,7 @@ from tripadvance_core.services.comparison import (
     seconds_a_price,
 )
 from tripadvance_core.services.experiments import require_all
+from tripadvance_core.services.growing import ClusterGrower
 from tripadvance_core.services.history import (
     History,
     read_history,
@@ -123,11 +124,19 @@ class TrainingService:
         runs = self._store.runs.select({"flow_run_id": flow_run_id}, limit=1)
         return runs[0] if runs else None
 
-    def preprocess(self, run_id: str, token: str) -> None:
+    def preprocess(
+        self, run_id: str, token: str, *, prover: RowProver | None = None
+    ) -> None:
         """Prove that the rows of every file of the partition are there and sound.
 
         A file whose rows are lost or damaged is held; the others go on. An experiment
         changes no file: it ends there.
+
+        Parameters
+        ----------
+        prover
+            Looks at the files, if not the one of this service; what follows for them
+            is decided here.
         """
         with self._step(run_id, token, "preprocess") as result:
             if result is None:
@@ -136,7 +145,7 @@ class TrainingService:
             uploads = self._uploads(run, token)
             if run.experiment is not None:
                 require_all(run.upload_ids, uploads)
-            sound = self._sound(uploads, run, token)
+            sound = self._sound(prover or self._prover, uploads, run, token)
             result["files"] = len(sound)
             result["rows_total"] = sum(upload.rows_total for upload in uploads)
             result["rows_kept"] = sum(rows.kept for rows in sound)
@@ -170,6 +179,12 @@ class TrainingService:
             if tuned is not None:
                 parameters = tuned.applied_to(parameters)
                 result["tuned"] = tuned.model_dump(mode="json")
+            grower = ClusterGrower(
+                self._settings,
+                self._objects,
+                history,
+                on_loss=lambda loss: self._alerts.cluster_lost(run, loss),
+            )
             model = fit(
                 history.training,
                 parameters,
@@ -178,11 +193,15 @@ class TrainingService:
                     or (stop_at is not None and self._clock() >= stop_at)
                 ),
                 on_round=rounds,
+                grower=grower,
             )
+            made_by = parameters.model_dump(mode="json")
+            if grower.engine is not None:  # the same rows give other bytes there
+                made_by["engine"] = grower.engine
             medians = RouteMedians.of(history.training)
             said, card = _judged(model, history, medians)
             model = said.model
-            model_id = _model_id(history, parameters, run)
+            model_id = _model_id(history, made_by, run)
             contents = model.to_files() | card
             result["model_id"] = model_id
             result |= self._judges(run, history, medians, said, model_id)
@@ -199,7 +218,7 @@ class TrainingService:
                 "trained-on",
                 history.training.column(ROW_HASH),
             ).model_dump(mode="json")
-            result["parameters"] = parameters.model_dump(mode="json")
+            result["parameters"] = made_by
             result["features"] = list(model.features)
             learned_from = [upload.id for upload in history.uploads]
             # Apart, for the record of a run is written again and again.
@@ -315,14 +334,14 @@ class TrainingService:
             raise LeaseLost("LEASE_LOST", run=upload.id)
 
     def _sound(
-        self, uploads: list[Upload], run: TrainingRun, token: str
+        self, prover: RowProver, uploads: list[Upload], run: TrainingRun, token: str
     ) -> list[SoundRows]:
         """Prove the rows of each upload; one whose rows are lost or damaged is held.
 
         An experiment holds nothing: it raises.
         """
         sound = []
-        for upload, proof in zip(uploads, self._prover.prove(uploads), strict=True):
+        for upload, proof in zip(uploads, prover.prove(uploads), strict=True):
             if isinstance(proof, SoundRows):
                 sound.append(proof)
             elif run.experiment is not None:
@@ -542,9 +561,7 @@ def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
     return RegressionMetrics.of(actual, predicted, weights)
 
 
-def _model_id(
-    history: History, parameters: TrainingParameters, run: TrainingRun
-) -> str:
+def _model_id(history: History, parameters: Mapping[str, Any], run: TrainingRun) -> str:
     """Name a model after what it is made of: same data and parameters, same model.
 
     An experiment is a model of its own: what is decided on it counts for no other.
@@ -553,7 +570,7 @@ def _model_id(
         "format": FORMAT,
         "cleaned": [u.cleaned.sha256 for u in history.uploads if u.cleaned],
         "most_rows": history.most_rows,
-        "parameters": parameters.model_dump(mode="json"),
+        "parameters": dict(parameters),
     }
     if run.experiment is not None:
         made_of["experiment"] = run.id

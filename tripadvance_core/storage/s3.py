@@ -76,6 +76,12 @@ class S3Store:
             ),
         )
 
+        self._given = (bucket, prefix, endpoint_url)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a process elsewhere open the same store, by its own credentials."""
+        return type(self), self._given
+
     @property
     def address(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}"
@@ -253,11 +259,22 @@ def store_of_block(name: str) -> S3Store:
                 "S3_BLOCK_MISSING", block=name, server=server
             ) from error
         raise
-    return S3Store(
-        block.bucket_name,
-        block.bucket_folder,
-        credentials=_patient(block.credentials),
-    )
+    return _StoreOfBlock(name, block)
+
+
+class _StoreOfBlock(S3Store):
+    """A store that a process elsewhere opens by asking for the block, too."""
+
+    def __init__(self, name: str, block: S3Bucket) -> None:
+        super().__init__(
+            block.bucket_name,
+            block.bucket_folder,
+            credentials=_patient(block.credentials),
+        )
+        self._name_of_block = name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return store_of_block, (self._name_of_block,)
 
 
 def _patient(

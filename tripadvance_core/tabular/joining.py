@@ -49,17 +49,50 @@ class _Part:
     kept: Mask
 
     @property
+    def masks(self) -> list[Mask]:
+        """Which rows of each file count."""
+        return np.split(self.kept, np.cumsum(self.file_rows)[:-1])
+
+    @property
     def sizes(self) -> list[int]:
         """How many rows of each file count."""
-        ends = np.cumsum(self.file_rows)[:-1]
-        return [int(kept.sum()) for kept in np.split(self.kept, ends)]
+        return [int(kept.sum()) for kept in self.masks]
+
+
+@dataclass(frozen=True)
+class RowShare:
+    """Some rows of some files, for a process that reads these files itself.
+
+    Attributes
+    ----------
+    rows
+        How many.
+    files
+        The places of their files among all, ascending.
+    kept
+        Which rows of each of these files are among them, packed into bits.
+    mixed
+        The columns that are not of one kind in all files.
+    """
+
+    rows: int
+    files: tuple[int, ...]
+    kept: tuple[bytes, ...]
+    mixed: frozenset[str]
 
 
 class _Shelf:
-    """Puts the rows of files down, one file after the other."""
+    """Puts the rows of files down, one file after the other.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    compared
+        Whether rows will be told from their copies, which takes their fingerprints.
+    """
+
+    def __init__(self, folder: Path, *, compared: bool) -> None:
         self._folder = folder
+        self._compared = compared
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
@@ -97,7 +130,8 @@ class _Shelf:
     def _write(self) -> None:
         if self._waiting_rows and self._writer is not None:
             table = pa.Table.from_batches(self._waiting)
-            self.fingerprints.append(_fingerprints(table))
+            if self._compared:
+                self.fingerprints.append(_fingerprints(table))
             self._writer.write_table(table)
         self._waiting, self._waiting_rows = [], 0
 
@@ -129,19 +163,31 @@ class FareRows:
         has them most, and stand where the first file has them.
         """
         folder = ScratchFolder()
-        shelf = _Shelf(folder.path)
-        for content in contents:
-            shelf.put(content)
-        shelf.close()
-        kept = np.split(_firsts(shelf), np.cumsum([sum(r) for r in shelf.file_rows]))
+        shelf = _laid_down(contents, folder, compared=True)
+        return cls._of(shelf, folder, _firsts(shelf), _of_several_kinds(shelf.schemas))
+
+    @classmethod
+    def of_share(cls, share: RowShare, contents: Iterable[bytes]) -> Self:
+        """Take the rows of a share; ``contents`` are its files, in their order."""
+        folder = ScratchFolder()
+        shelf = _laid_down(contents, folder, compared=False)
+        sizes = itertools.chain(*shelf.file_rows)
+        kept = np.concatenate(list(map(_unpacked, share.kept, sizes)))
+        return cls._of(shelf, folder, kept, share.mixed)
+
+    @classmethod
+    def _of(
+        cls, shelf: _Shelf, folder: ScratchFolder, kept: Mask, mixed: frozenset[str]
+    ) -> Self:
+        parts = np.split(kept, np.cumsum([sum(rows) for rows in shelf.file_rows]))
         names = [schema.names for schema in shelf.schemas]
         return cls(
             columns=tuple(dict.fromkeys(itertools.chain(*names))),
             shared=frozenset.intersection(*map(frozenset, names))
             if names
             else frozenset(),
-            _parts=tuple(map(_Part, shelf.paths, map(tuple, shelf.file_rows), kept)),
-            _mixed=_of_several_kinds(shelf.schemas),
+            _parts=tuple(map(_Part, shelf.paths, map(tuple, shelf.file_rows), parts)),
+            _mixed=mixed,
             _folder=folder,
         )
 
@@ -163,6 +209,21 @@ class FareRows:
             parts.append(replace(part, kept=kept))
             start = stop
         return replace(self, _parts=tuple(parts))
+
+    def shares(self, count: int) -> list[RowShare]:
+        """Cut the rows into so many shares of equal size, in their order."""
+        ends = np.linspace(0, len(self), count + 1).astype(np.int64)
+        return [self._share(*pair) for pair in itertools.pairwise(ends.tolist())]
+
+    def _share(self, start: int, stop: int) -> RowShare:
+        chosen = np.zeros(len(self), dtype=np.bool_)
+        chosen[start:stop] = True
+        parts = self.where(chosen)._parts
+        masks = enumerate(itertools.chain(*(part.masks for part in parts)))
+        taken = {
+            place: np.packbits(mask).tobytes() for place, mask in masks if mask.any()
+        }
+        return RowShare(stop - start, tuple(taken), tuple(taken.values()), self._mixed)
 
     def batches(self, columns: Collection[str] | None = None) -> Iterator[pd.DataFrame]:
         """Go through the rows in frames of at most ``BATCH_ROWS``.
@@ -197,6 +258,21 @@ class FareRows:
         frame = _in_seconds(batch.to_pandas())
         mixed = self._mixed.intersection(frame.columns)
         return frame.assign(**{name: _as_text(frame[name]) for name in mixed})
+
+
+def _laid_down(
+    contents: Iterable[bytes], folder: ScratchFolder, *, compared: bool
+) -> _Shelf:
+    shelf = _Shelf(folder.path, compared=compared)
+    for content in contents:
+        shelf.put(content)
+    shelf.close()
+    return shelf
+
+
+def _unpacked(kept: bytes, rows: int) -> Mask:
+    bits = np.unpackbits(np.frombuffer(kept, dtype=np.uint8), count=rows)
+    return bits.astype(np.bool_)
 
 
 def _read(path: Path, columns: Collection[str] | None) -> Iterator[Any]:
