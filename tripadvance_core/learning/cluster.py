@@ -14,7 +14,7 @@ import queue
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from threading import Thread
 from typing import Any, Final
@@ -82,20 +82,32 @@ def local_workers(count: int, threads: int) -> Iterator[Client]:
 
     They listen on the loopback only, to those alone who hold the certificate that is
     made for them: a worker does whatever it is told.
+
+    Raises
+    ------
+    ClusterLost
+        ``DASK_NO_WORKERS`` when they cannot be started.
     """
-    with (
-        dask.config.set(_NO_PAGES),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=max(1, threads // count),
-            processes=True,
-            memory_limit=0,
-            env=_FRUGAL,
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            security=True,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(dask.config.set(_NO_PAGES))
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=max(1, threads // count),
+                    processes=True,
+                    memory_limit=0,
+                    env=_FRUGAL,
+                    scheduler_kwargs={
+                        "dashboard": False,
+                        "dashboard_address": "127.0.0.1:0",
+                    },
+                    security=True,
+                )
+            )
+            client = stack.enter_context(Client(cluster, set_as_default=False))
+        except (OSError, RuntimeError) as error:
+            raise ClusterLost("DASK_NO_WORKERS") from error
         yield client
 
 
@@ -138,7 +150,7 @@ def _grown_in_attempts(
 
 @contextmanager
 def _scheduler_needed(client: Client) -> Iterator[None]:
-    address = client.scheduler.address
+    address = _scheduler(client).address
     try:
         yield
     except (OSError, CancelledError) as error:
@@ -163,9 +175,13 @@ def workers_of(client: Client, wanted: int = 1) -> list[str]:
     return found
 
 
+def _scheduler(client: Client) -> Any:
+    return client.scheduler
+
+
 def _addresses(client: Client) -> list[str]:
     # What the client itself remembers of them is empty at times.
-    told = client.sync(client.scheduler.identity, n_workers=-1)
+    told = client.sync(_scheduler(client).identity, n_workers=-1)
     return sorted(told["workers"])
 
 
