@@ -47,7 +47,13 @@ _WANTED: Final = "executing"
 # Of nodes that may still be split; those of all nodes take 150 MB more.
 _HISTOGRAMS_KEPT: Final = 128
 # Else the allocators keep what batches have needed, as much as the matrix takes.
-_FRUGAL: Final = {"MALLOC_ARENA_MAX": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+_FRUGAL: Final = {
+    f"distributed.nanny.pre-spawn-environ.{name}": value
+    for name, value in (
+        ("MALLOC_ARENA_MAX", "1"),
+        ("ARROW_DEFAULT_MEMORY_POOL", "system"),
+    )
+}
 # They would show everybody on the machine what the workers do.
 _NO_PAGES: Final[dict[str, list[str]]] = {
     f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")
@@ -90,14 +96,13 @@ def local_workers(count: int, threads: int) -> Iterator[Client]:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(dask.config.set(_NO_PAGES))
+            stack.enter_context(dask.config.set(_NO_PAGES | _FRUGAL))
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=count,
                     threads_per_worker=max(1, threads // count),
                     processes=True,
                     memory_limit=0,
-                    env=_FRUGAL,
                     scheduler_kwargs={
                         "dashboard": False,
                         "dashboard_address": "127.0.0.1:0",
