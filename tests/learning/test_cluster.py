@@ -14,6 +14,7 @@ import pytest
 
 from tripadvance_core.domain.metrics import RegressionMetrics
 from tripadvance_core.errors import ClusterLost, NotFound, WindowClosed
+from tripadvance_core.learning import cluster
 from tripadvance_core.learning.boosting import Progress, TrainingParameters
 from tripadvance_core.learning.cluster import (
     connected,
@@ -234,8 +235,20 @@ def test_workers_that_cannot_read_the_rows_are_told_apart(
 def test_scheduler_that_does_not_answer_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tripadvance_core.learning.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
     with pytest.raises(ClusterLost) as lost, connected("tcp://127.0.0.1:9"):
         pass
     assert lost.value.code == "DASK_UNREACHABLE"
     assert "tcp://127.0.0.1:9" in str(lost.value)
+
+
+def test_workers_that_cannot_be_started_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(**_given: Any) -> None:
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(cluster, "LocalCluster", fail)
+    with pytest.raises(ClusterLost) as lost, local_workers(2, threads=2):
+        pass
+    assert lost.value.code == "DASK_NO_WORKERS"

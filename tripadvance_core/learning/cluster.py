@@ -14,7 +14,7 @@ import queue
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from threading import Thread
 from typing import Any, Final
@@ -47,7 +47,13 @@ _WANTED: Final = "executing"
 # Of nodes that may still be split; those of all nodes take 150 MB more.
 _HISTOGRAMS_KEPT: Final = 128
 # Else the allocators keep what batches have needed, as much as the matrix takes.
-_FRUGAL: Final = {"MALLOC_ARENA_MAX": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+_FRUGAL: Final = {
+    f"distributed.nanny.pre-spawn-environ.{name}": value
+    for name, value in (
+        ("MALLOC_ARENA_MAX", "1"),
+        ("ARROW_DEFAULT_MEMORY_POOL", "system"),
+    )
+}
 # They would show everybody on the machine what the workers do.
 _NO_PAGES: Final[dict[str, list[str]]] = {
     f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")
@@ -82,20 +88,31 @@ def local_workers(count: int, threads: int) -> Iterator[Client]:
 
     They listen on the loopback only, to those alone who hold the certificate that is
     made for them: a worker does whatever it is told.
+
+    Raises
+    ------
+    ClusterLost
+        ``DASK_NO_WORKERS`` when they cannot be started.
     """
-    with (
-        dask.config.set(_NO_PAGES),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=max(1, threads // count),
-            processes=True,
-            memory_limit=0,
-            env=_FRUGAL,
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            security=True,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(dask.config.set(_NO_PAGES | _FRUGAL))
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=max(1, threads // count),
+                    processes=True,
+                    memory_limit=0,
+                    scheduler_kwargs={
+                        "dashboard": False,
+                        "dashboard_address": "127.0.0.1:0",
+                    },
+                    security=True,
+                )
+            )
+            client = stack.enter_context(Client(cluster, set_as_default=False))
+        except (OSError, RuntimeError) as error:
+            raise ClusterLost("DASK_NO_WORKERS") from error
         yield client
 
 
@@ -138,8 +155,7 @@ def _grown_in_attempts(
 
 @contextmanager
 def _scheduler_needed(client: Client) -> Iterator[None]:
-    scheduler: Any = client.scheduler  # only a closed client has none
-    address = scheduler.address
+    address = _scheduler(client).address
     try:
         yield
     except (OSError, CancelledError) as error:
@@ -164,10 +180,13 @@ def workers_of(client: Client, wanted: int = 1) -> list[str]:
     return found
 
 
+def _scheduler(client: Client) -> Any:
+    return client.scheduler
+
+
 def _addresses(client: Client) -> list[str]:
     # What the client itself remembers of them is empty at times.
-    scheduler: Any = client.scheduler
-    told = client.sync(scheduler.identity, n_workers=-1)
+    told = client.sync(_scheduler(client).identity, n_workers=-1)
     return sorted(told["workers"])
 
 
