@@ -41,10 +41,14 @@ class PrefectScheduler:
 
 @contextmanager
 def _control() -> Iterator[ModuleType]:
-    with asking_prefect():
-        from flows import control
+    try:
+        with asking_prefect():
+            from flows import control
 
-        yield control
+            yield control
+    except SchedulerDown as down:
+        _LOG.error("Prefect did not do what was asked", exc_info=down.__cause__)
+        raise
 
 
 @contextmanager
@@ -54,7 +58,7 @@ def asking_prefect() -> Iterator[None]:
     Raises
     ------
     SchedulerDown
-        ``PREFECT_UNAVAILABLE``; what went wrong is logged.
+        ``PREFECT_UNAVAILABLE``; what went wrong is its cause.
     """
     from httpx import HTTPError
     from prefect.exceptions import ObjectNotFound
@@ -62,5 +66,4 @@ def asking_prefect() -> Iterator[None]:
     try:
         yield
     except (HTTPError, ObjectNotFound) as error:
-        _LOG.error("Prefect did not do what was asked", exc_info=error)
         raise SchedulerDown("PREFECT_UNAVAILABLE") from error
