@@ -14,7 +14,7 @@ NEEDED := "TripAdvance needs Python 3.11, 3.12 or 3.13 with its venv module" \
 	"(Debian: apt install python3-venv). Name yours: make PYTHON=/path/to/python3.11"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint bench bench-intake bench-model bench-memory bench-web bench-promotion bench-faults bench-fortnight bench-dask bench-waiting bench-stack screenshots audit sbom lock
+.PHONY: help install demo up test test-scale lint bench bench-intake bench-model bench-memory bench-web bench-promotion bench-faults bench-fortnight bench-dask bench-waiting bench-stack screenshots audit sbom lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,7 +28,11 @@ up: install ## Start Prefect, the nightly deployment and the web app
 	$(BIN)/tripadvance up
 
 test: $(VENV)/installed-dev $(AUDIT)/installed ## Run the tests
-	$(BIN)/pytest --numprocesses 6 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder -m "not scale"
+
+test-scale: $(VENV)/installed-dev ## Run the tests of work pools, ECS and Dask as a whole
+	TRIPADVANCE_TEST_MONGODB_URI=$${TRIPADVANCE_TEST_MONGODB_URI:-$$(.ci/ferretdb.sh)} \
+		$(BIN)/pytest -m scale
 
 lint: $(VENV)/installed-dev ## Check formatting, style, types and import directions
 	$(BIN)/ruff format --check

@@ -30,21 +30,27 @@ def own_settings(
     monkeypatch.setenv("TRIPADVANCE_DATA_DIR", str(tmp_path_factory.mktemp("data")))
 
 
-_LONGEST = {"test_kills.py": 0, "test_stack.py": 1, "test_up.py": 2, "test_chain.py": 3}
-
-
 @pytest.fixture(scope="session")
 def make_fares() -> Callable[..., bytes]:
     """Give a maker of CSV files with learnable fares, always the same for a seed."""
     return fares.make_fares
 
 
+_LONGEST = {"test_kills.py": 0, "test_up.py": 1, "test_chain.py": 2, "test_walk.py": 3}
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what starts servers and browsers last: fast tests tell first.
 
     Beside other processes the longest files of them begin first instead, since they
-    mostly wait for servers.
+    mostly wait for servers; and a file stays in one process, as do all that ask the same
+    Prefect server.
     """
     items.sort(key=lambda item: item.get_closest_marker("servers") is not None)
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _LONGEST.get(item.path.name, len(_LONGEST)))
+        for item in items:
+            asks_prefect = "prefect_server" in getattr(item, "fixturenames", ())
+            group = "prefect" if asks_prefect else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))

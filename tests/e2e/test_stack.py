@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.stack import embedded, on_servers, write_fares
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.scale, pytest.mark.timeout(900)]
 
 PARTITIONS = 3
 

@@ -16,7 +16,11 @@ from tripadvance_core.domain.entities import ColumnMapping, UploadStatus
 from tripadvance_core.learning import cluster
 from tripadvance_core.settings import load_settings
 
-pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("prefect_server")]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.scale,
+    pytest.mark.usefixtures("prefect_server"),
+]
 
 FILES = 6
 OPENED: list[Services] = []
