@@ -14,7 +14,7 @@ from tests.e2e.nights import assert_every_file_was_trained_once
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.settings import load_settings
 
-pytestmark = [pytest.mark.servers, pytest.mark.scale]
+pytestmark = [pytest.mark.servers, pytest.mark.scale, pytest.mark.timeout(900)]
 
 # So few rows need no trial: each round is one of the workers, and there are many.
 ROWS = 150

@@ -33,7 +33,7 @@ from tests.ports import free_port
 from tripadvance_core.bootstrap import opened_services
 from tripadvance_core.settings import Settings, load_settings
 
-pytestmark = [pytest.mark.servers, pytest.mark.scale]
+pytestmark = [pytest.mark.servers, pytest.mark.scale, pytest.mark.timeout(900)]
 
 BUCKET = "fares-of-the-test"
 CLUSTER = "nights"
