@@ -30,7 +30,7 @@ up: install ## Start Prefect, the nightly deployment and the web app
 test: $(VENV)/installed-dev $(AUDIT)/installed ## Run the tests
 	$(BIN)/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder -m "not scale"
 
-test-scale: $(VENV)/installed-dev ## Run the tests of work pools, ECS and Dask as a whole
+test-scale: $(VENV)/installed-dev ## Run the tests of moves, work pools, ECS and Dask as a whole
 	TRIPADVANCE_TEST_MONGODB_URI=$${TRIPADVANCE_TEST_MONGODB_URI:-$$(.ci/ferretdb.sh)} \
 		$(BIN)/pytest -m scale
 

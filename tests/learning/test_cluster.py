@@ -29,7 +29,7 @@ from tripadvance_core.tabular.features import FeatureEncoder
 from tripadvance_core.tabular.jobs import to_parquet
 from tripadvance_core.tabular.joining import RESERVED, FareRows, with_identity
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.scale]
 
 FILES = 3
 

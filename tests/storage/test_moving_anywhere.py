@@ -17,7 +17,7 @@ from tripadvance_core.errors import Conflict
 from tripadvance_core.services.backup_archive import LEFT_OUT
 from tripadvance_core.settings import Settings, load_named_settings, load_settings
 
-pytestmark = pytest.mark.usefixtures("aws_environment")
+pytestmark = [pytest.mark.scale, pytest.mark.usefixtures("aws_environment")]
 
 KILLED_AFTER = (6, 300)
 """Writes: with files still to come, and among the records."""
