@@ -192,7 +192,7 @@ def add_files(services: Services, numbers: range, status: UploadStatus) -> int:
                 cleaned=stored,
             )
         )
-    return min(sizes)
+    return min(sizes, default=0)
 
 
 if __name__ == "__main__":
