@@ -13,7 +13,7 @@ import click
 
 from deployments.aws.ecs_options import ecs_options, ecs_options_of
 from deployments.console import Console
-from deployments.prefect_environment import lead_to_server
+from deployments.prefect_environment import announcer, lead_to_server
 from deployments.reading_options import Command, mapping_of, reading_options
 from tripadvance_core.errors import TripAdvanceError
 from tripadvance_core.messages import LANGUAGES, Language
@@ -64,7 +64,6 @@ def _explained(data_dir: Path | None, *, as_json: bool) -> Iterator[Console]:
 def _opened(
     data_dir: Path | None, *, as_json: bool
 ) -> Iterator[tuple["Services", Console]]:
-    from deployments.prefect_environment import announcer
     from tripadvance_core.bootstrap import opened_services
 
     with _explained(data_dir, as_json=as_json) as console:

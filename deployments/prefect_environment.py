@@ -2,10 +2,13 @@
 
 import base64
 import os
+from typing import TYPE_CHECKING
 
-from flows.events import PrefectAnnouncer
 from tripadvance_core.errors import SettingRefused
 from tripadvance_core.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.events import PrefectAnnouncer
 
 
 def for_clients(settings: Settings) -> dict[str, str]:
@@ -72,13 +75,21 @@ def authorization(settings: Settings) -> dict[str, str]:
     """Return the header that lets a request of ours in."""
     if settings.prefect_auth is None:
         return {}
-    token = base64.b64encode(settings.prefect_auth.get_secret_value().encode())
-    return {"Authorization": f"Basic {token.decode()}"}
+    return _basic(settings.prefect_auth.get_secret_value())
 
 
-def announcer(settings: Settings) -> PrefectAnnouncer:
+def announcer(settings: Settings) -> "PrefectAnnouncer":
     """Return who tells Prefect's server, or the one that the environment names."""
-    own = f"{settings.prefect_url}/api"
+    # Here, for it brings the services along, and the command must not wait for them.
+    from flows.events import PrefectAnnouncer
+
+    told = for_clients(settings) | os.environ
+    password = told.get("PREFECT_API_AUTH_STRING")
     return PrefectAnnouncer(
-        os.environ.get("PREFECT_API_URL", own), authorization(settings)
+        told["PREFECT_API_URL"], {} if password is None else _basic(password)
     )
+
+
+def _basic(password: str) -> dict[str, str]:
+    token = base64.b64encode(password.encode()).decode()
+    return {"Authorization": f"Basic {token}"}

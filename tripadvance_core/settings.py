@@ -233,6 +233,12 @@ class Settings(BaseSettings):
         return ZoneInfo(self.time_zone)
 
     @property
+    def stores_are_elsewhere(self) -> bool:
+        """Whether neither records nor files are kept in the data folder."""
+        files_are = self.s3_bucket is not None or self.s3_block is not None
+        return self.mongodb_uri is not None and files_are
+
+    @property
     def web_url(self) -> str:
         """Where the web app answers."""
         return f"http://{self.host}:{self.web_port}"

@@ -96,7 +96,7 @@ def job_variables(settings: Settings, options: EcsOptions) -> dict[str, Any]:
         in the data folder, which no container sees; ``ECS_PREFECT_LOCAL`` where the
         address of Prefect's server leads back into the container.
     """
-    if settings.mongodb_uri is None or settings.s3_bucket is None:
+    if not settings.stores_are_elsewhere:
         raise SettingRefused("ECS_STORAGE_LOCAL")
     cpu = options.cpu or CPU_UNITS
     return {

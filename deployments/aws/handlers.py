@@ -109,7 +109,7 @@ def services() -> Services:
     scratch = Path(tempfile.gettempdir(), "tripadvance")
     os.environ.setdefault("TRIPADVANCE_DATA_DIR", str(scratch))
     settings = load_settings()
-    if settings.mongodb_uri is None or settings.s3_bucket is None:
+    if not settings.stores_are_elsewhere:
         raise SettingRefused("LAMBDA_NEEDS_STORES")
     built = build_services(settings)
     keep_logs(settings, "lambda")

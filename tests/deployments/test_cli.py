@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +28,14 @@ def fares(tmp_path: Path, make_fares: Callable[..., bytes]) -> Path:
     file = tmp_path / "fares.csv"
     file.write_bytes(make_fares(800))
     return file
+
+
+def test_command_begins_without_what_only_some_of_it_needs() -> None:
+    told = "import deployments.cli, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", told], check=True, capture_output=True, text=True
+    )
+    assert not {"pandas", "prefect", "xgboost"} & {*done.stdout.split()}
 
 
 def test_check_prints_one_line_a_file_with_every_refused_row(

@@ -56,6 +56,18 @@ def test_probes_say_who_they_are(tmp_path: Path) -> None:
     assert (scheme, base64.b64decode(token).decode()) == ("Basic", AUTH)
 
 
+def test_uploads_are_told_to_the_server_that_the_environment_names_with_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://prefect.internal:4200/api")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "theirs")
+    announcer = prefect_environment.announcer(of(tmp_path, prefect_auth=AUTH))
+    assert announcer._api_url == "http://prefect.internal:4200/api"
+    token = base64.b64encode(b"theirs").decode()
+    assert announcer._headers == {"Authorization": f"Basic {token}"}
+    announcer.close()
+
+
 def test_command_asks_our_prefect_for_the_block_that_names_the_object_store(
     tmp_path: Path,
 ) -> None:

@@ -113,6 +113,11 @@ def test_data_folder_is_no_place_for_containers(tmp_path: Path, name: str) -> No
         told(shared(tmp_path, **{name: None}))
 
 
+def test_bucket_of_a_block_is_a_place_for_containers(tmp_path: Path) -> None:
+    variables = told(shared(tmp_path, s3_bucket=None, s3_block="fares"))
+    assert variables["env"]["TRIPADVANCE_S3_BLOCK"] == "fares"
+
+
 def test_secret_that_a_run_would_lack_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingRefused, match="TRIPADVANCE_MONGODB_URI"):
         told(shared(tmp_path), secrets={})
