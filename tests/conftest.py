@@ -52,5 +52,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: _LONGEST.get(item.path.name, len(_LONGEST)))
         for item in items:
             asks_prefect = "prefect_server" in getattr(item, "fixturenames", ())
-            group = "prefect" if asks_prefect else str(item.path)
+            file = item.nodeid.partition("::")[0]
+            group = "prefect" if asks_prefect else file
             item.add_marker(pytest.mark.xdist_group(group))
