@@ -155,9 +155,8 @@ def fit_bare(
     """Train the model's boosters alone on its matrix and score them on the holdout."""
     model = services.registry.load(version)
     rows = history.training
-    parameters = TrainingParameters.model_validate(version.parameters).for_rows(
-        len(rows)
-    )
+    given = TrainingParameters.model_validate(version.parameters)
+    parameters = model.recipe.applied_to(given.for_rows(len(rows)))
     leaves = model.recipe.leaves
     rounds, share = model.recipe.rounds, model.recipe.log_share
     matrix = model.encoded(history.holdout)

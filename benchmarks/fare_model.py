@@ -83,6 +83,7 @@ class Split:
 @click.option("--threads", type=int, default=1, help="Threads of every learner.")
 @click.option("--split", "chosen", multiple=True, default=("random", "date"))
 @click.option("--rival", "rivals", multiple=True, default=RIVALS)
+@click.option("--seconds", type=int, help="Bound on AutoGluon; else it ends by itself.")
 @click.option("--alone", is_flag=True, help="Train no rivals.")
 @click.option("--repeat", is_flag=True, help="Train twice and compare the bytes.")
 @reading_options
@@ -92,6 +93,7 @@ def main(
     threads: int,
     chosen: tuple[str, ...],
     rivals: tuple[str, ...],
+    seconds: int | None,
     alone: bool,
     repeat: bool,
     **reading: Any,
@@ -107,7 +109,7 @@ def main(
         )
         rows = rows_of(file, mapping_of(**reading), settings)
         for split in splits(rows, chosen):
-            measure(split, settings, rivals, repeat=repeat)
+            measure(split, settings, rivals, seconds, repeat=repeat)
 
 
 def make_environment() -> None:
@@ -148,7 +150,12 @@ def splits(rows: FareRows, chosen: tuple[str, ...]) -> Iterator[Split]:
 
 
 def measure(
-    split: Split, settings: Settings, rivals: tuple[str, ...], *, repeat: bool
+    split: Split,
+    settings: Settings,
+    rivals: tuple[str, ...],
+    bound: int | None,
+    *,
+    repeat: bool,
 ) -> None:
     table = Table(
         title=f"{split.name}: {len(split.training):,} rows to train on, "
@@ -167,7 +174,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder:
         hand_out(split, Path(folder))
         for rival in rivals:
-            predicted, spent = compete(rival, Path(folder), settings.threads)
+            predicted, spent = compete(rival, Path(folder), settings.threads, bound)
             add(table, rival, split, predicted, spent)
     for name, baseline in (
         ("route median", RouteMedians.of),
@@ -220,9 +227,13 @@ def plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
     return plain
 
 
-def compete(rival: str, folder: Path, threads: int) -> tuple[Floats, float]:
+def compete(
+    rival: str, folder: Path, threads: int, bound: int | None
+) -> tuple[Floats, float]:
     python = ENVIRONMENT / "bin/python"
     command = [python, RIVAL, folder, rival, str(threads)]
+    if bound:
+        command.append(str(bound))
     subprocess.run(command, check=True, cwd=folder, capture_output=True)
     told = json.loads((folder / f"{rival}.json").read_text())
     return np.load(folder / f"{rival}.npy"), told["cpu_seconds"]

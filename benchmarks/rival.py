@@ -3,7 +3,9 @@
 Reads ``training.parquet`` and ``later.parquet`` (features and ``price``) in a folder
 and writes what it predicts, and its CPU seconds, beside them::
 
-    python rival.py FOLDER NAME THREADS
+    python rival.py FOLDER NAME THREADS [SECONDS]
+
+AutoGluon stops to add models after so many seconds.
 """
 
 import json
@@ -22,12 +24,12 @@ PRICE = "price"
 Frame = pd.DataFrame
 
 
-def main(folder: Path, name: str, threads: int) -> None:
+def main(folder: Path, name: str, threads: int, seconds: int | None) -> None:
     training = pd.read_parquet(folder / "training.parquet")
     later = pd.read_parquet(folder / "later.parquet")
-    fitted = RIVALS[name]
+    bound = {"seconds": seconds} if name == "autogluon" else {}
     start = cpu_seconds()
-    predicted = fitted(training, later, threads)
+    predicted = RIVALS[name](training, later, threads, **bound)
     spent = cpu_seconds() - start
     np.save(folder / f"{name}.npy", np.asarray(predicted, dtype=float))
     (folder / f"{name}.json").write_text(json.dumps({"cpu_seconds": spent}))
@@ -39,11 +41,13 @@ def cpu_seconds() -> float:
     return time.process_time() + times.children_user + times.children_system
 
 
-def autogluon(training: Frame, later: Frame, threads: int) -> Any:
+def autogluon(training: Frame, later: Frame, threads: int, seconds: int | None) -> Any:
     from autogluon.tabular import TabularPredictor
 
     predictor = TabularPredictor(label=PRICE, verbosity=0, path="autogluon")
-    predictor.fit(training, presets="medium_quality", num_cpus=threads)
+    predictor.fit(
+        training, presets="medium_quality", num_cpus=threads, time_limit=seconds
+    )
     return predictor.predict(later.drop(columns=PRICE))
 
 
@@ -110,7 +114,7 @@ def texts_in(frame: Frame) -> list[str]:
     return [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])]
 
 
-RIVALS: dict[str, Callable[[Frame, Frame, int], Any]] = {
+RIVALS: dict[str, Callable[..., Any]] = {
     "autogluon": autogluon,
     "lightgbm": lightgbm,
     "catboost": catboost,
@@ -120,4 +124,5 @@ RIVALS: dict[str, Callable[[Frame, Frame, int], Any]] = {
 }
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    limit = int(sys.argv[4]) if len(sys.argv) > 4 else None
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), limit)

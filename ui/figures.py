@@ -10,6 +10,7 @@ from tripadvance_core.tabular.features import (
     DAY,
     DURATION,
     LEAD_DAYS,
+    QUOTE_DAY,
     ROUTE,
 )
 from ui.rendering import Words
@@ -25,6 +26,7 @@ _FEATURES: Final = {
     AIRLINE_ROUTE: "FEATURE_AIRLINE_ROUTE",
     DURATION: "FEATURE_DURATION",
     LEAD_DAYS: "FEATURE_LEAD_DAYS",
+    QUOTE_DAY: "FEATURE_QUOTE_DAY",
     DAY: "FEATURE_DAY",
     "date.weekday": "FEATURE_WEEKDAY",
     "date.day": "FEATURE_DAY_OF_MONTH",

@@ -69,7 +69,7 @@ def read(
 def drifting(frame: pd.DataFrame) -> pd.DataFrame:
     """Let fares follow a walk of their own on each route, so that former ones tell."""
     random = np.random.default_rng(1)
-    walks = np.exp(np.cumsum(random.normal(0, 0.05, (100, 60)), axis=1))
+    walks = np.exp(np.cumsum(random.normal(0, 0.15, (100, 60)), axis=1))
     day = np.arange(len(frame)) % 60
     route = frame.groupby(["start_city", "end_city"]).ngroup().to_numpy()
     return frame.assign(
@@ -80,9 +80,12 @@ def drifting(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def parameters(parameters: TrainingParameters) -> TrainingParameters:
-    """Let trees look at all features: what a split draws at random is larger noise."""
+    """Let trees look at all features: what a split draws at random is larger noise.
+
+    They are too few to learn each route's level of each day; former fares tell it.
+    """
     return parameters.model_copy(
-        update={"colsample_bynode": 1.0, "boosting_rounds": 60}
+        update={"colsample_bynode": 1.0, "boosting_rounds": 20}
     )
 
 
@@ -145,7 +148,7 @@ def test_workers_train_the_model_of_one_machine_but_for_noise(
         for prices in (ours, theirs)
     )
     for name in ("mean_absolute_percentage_error", "root_mean_squared_error"):
-        assert getattr(other, name) == pytest.approx(getattr(one, name), rel=0.01)
+        assert getattr(other, name) == pytest.approx(getattr(one, name), rel=0.02)
 
 
 def test_same_rows_and_as_many_workers_give_the_same_bytes(

@@ -232,15 +232,18 @@ def test_few_rows_learn_slower_in_more_rounds(parameters: TrainingParameters) ->
 
 
 def wandering_fares(rows: int, days: int = 60) -> pd.DataFrame:
-    """Return quotes whose level wanders from day to day, each route on its own."""
+    """Return quotes whose level wanders from day to day, each route on its own.
+
+    There are more routes and days than a tree has leaves.
+    """
     random = np.random.default_rng(8)
-    route, day = random.integers(0, 4, rows), random.integers(0, days, rows)
-    walk = np.cumsum(random.normal(0, 0.15, (days, 4)), axis=0)
+    route, day = random.integers(0, 60, rows), random.integers(0, days, rows)
+    walk = np.cumsum(random.normal(0, 0.15, (days, 60)), axis=0)
     quoted = pd.Timestamp("2025-01-01") + pd.to_timedelta(day, unit="D")
     return pd.DataFrame(
         {
             "date": quoted + pd.to_timedelta(random.integers(1, 30, rows), unit="D"),
-            "start_city": np.array(["Recife", "Natal", "Belém", "Salvador"])[route],
+            "start_city": [f"Cidade {number}" for number in route],
             "end_city": "São Paulo",
             "airline": random.choice(["Gol", "Azul"], rows),
             "duration_minutes": 120.0,

@@ -71,6 +71,32 @@ def test_pure_noise_gets_few_rounds(
     assert found.recipe.rounds < 40
 
 
+def test_leaves_are_light_only_where_fares_hardly_differ_from_their_likes(
+    make_frame: MakeFrame, parameters: TrainingParameters
+) -> None:
+    frame = make_frame(2_000)
+    rng = np.random.default_rng(3)
+    alike = pd.factorize(frame["airline"] + frame["start_city"] + frame["end_city"])[0]
+    exact = frame.assign(price=rng.lognormal(5, 0.5, alike.max() + 1)[alike])
+    noisy = exact.assign(price=exact["price"] * rng.lognormal(0, 0.5, len(frame)))
+    assert tried(exact, parameters)[0].recipe.light
+    assert not tried(noisy, parameters)[0].recipe.light
+
+
+def test_trial_of_few_rounds_does_not_take_to_light_leaves_for_learning_faster(
+    make_frame: MakeFrame,
+    parameters: TrainingParameters,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frame = make_frame(2_000)
+    alike = pd.factorize(frame["airline"] + frame["start_city"] + frame["end_city"])[0]
+    exact = frame.assign(price=100.0 + alike)
+    monkeypatch.setattr(trial_module, "TRIAL_ROWS", len(frame) // 2)
+    found, left_in_plan = tried(exact, parameters)
+    assert not found.recipe.light
+    assert left_in_plan == 0
+
+
 def test_residuals_are_of_later_days_and_of_seen_ones(
     training: pd.DataFrame, parameters: TrainingParameters
 ) -> None:

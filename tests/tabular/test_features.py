@@ -91,6 +91,19 @@ def test_lead_time_is_reckoned_where_the_quote_date_is_known() -> None:
     assert matrix(encoder, fares())["lead_days"].isna().all()
 
 
+def test_day_of_the_quote_tells_how_prices_move_where_there_are_several() -> None:
+    quoted = pd.Series(pd.to_datetime(["2025-01-20", None, "2025-01-31"] * 4))
+    frame = fares(quote_date=quoted)
+    encoder = FeatureEncoder.fit(stored(frame))
+    result = matrix(encoder, frame)["quote_date.number"]
+    assert result[0] == 9151  # days from 2000-01-01
+    assert math.isnan(result[1])
+    assert result[2] - result[0] == 11
+    assert matrix(encoder, fares())["quote_date.number"].isna().all()
+    one_day = fares(quote_date=pd.Timestamp("2025-01-20"))
+    assert "quote_date.number" not in FeatureEncoder.fit(stored(one_day)).names
+
+
 def test_seats_are_a_weight_and_no_feature() -> None:
     assert list(FeatureEncoder.fit(stored(fares(seats=range(12)))).names) == CORE
 

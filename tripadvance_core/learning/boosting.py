@@ -16,6 +16,7 @@ _FEWEST_LEAVES: Final = 16
 _ROWS_A_LEAF: Final = 16
 _PLAIN_ROUNDS: Final = 0.5
 _PLAIN_LEAVES: Final = 0.7
+_LIGHTER: Final = 3.0
 
 
 def plain_rounds(rounds: int) -> int:
@@ -66,6 +67,10 @@ class TrainingParameters(Value):
         return self.model_copy(
             update={"learning_rate": learning_rate, "boosting_rounds": max(1, rounds)}
         )
+
+    def with_light_leaves(self) -> Self:
+        """Return the parameters for fares that hardly differ from their likes."""
+        return self.model_copy(update={"leaf": self.leaf / _LIGHTER})
 
     def for_xgboost(self, leaves: int, **special: Any) -> dict[str, Any]:
         """Return the parameters under XGBoost's names, all but the rounds.

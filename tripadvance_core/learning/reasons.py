@@ -10,6 +10,7 @@ from tripadvance_core.tabular.features import (
     AIRLINE_ROUTE,
     DURATION,
     LEAD_DAYS,
+    QUOTE_DAY,
     ROUTE,
     Columns,
 )
@@ -18,6 +19,7 @@ from tripadvance_core.tabular.former_fares import FEATURES as FORMER_FARES
 _CAUSES: Final[Mapping[str, str]] = {
     **dict.fromkeys(FORMER_FARES, "WHY_FORMER_FARES"),
     LEAD_DAYS: "WHY_LEAD_TIME",
+    QUOTE_DAY: "WHY_QUOTE_DAY",
     DURATION: "WHY_DURATION",
     "start_city": "WHY_ROUTE",
     "end_city": "WHY_ROUTE",

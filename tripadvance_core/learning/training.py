@@ -78,7 +78,7 @@ def grow(
     order = Order(
         encoder=encoder,
         former=FormerFares.of(rows) if recipe.former else None,
-        parameters=parameters,
+        parameters=recipe.applied_to(parameters),
         recipe=recipe,
         price_scale=float(fares.prices.mean()),
     )

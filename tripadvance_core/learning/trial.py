@@ -47,7 +47,8 @@ _LOG_SHARES: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 # squared one to be worth a second booster.
 _TOLERATED: Final = 0.02
 _WORTH_A_BOOSTER: Final = 0.005
-# Trees whose errors differ by less are equals; of those the smallest are grown.
+# Trees whose errors differ by less are equals; of those the smallest are grown, and
+# with leaves of the weight that the settings say.
 _TIE: Final = 0.02
 _FEWEST_LEAVES: Final = 16
 
@@ -70,12 +71,19 @@ class Recipe(Value):
         the booster of plain prices. 1: there is no such booster.
     former
         Whether former fares are features.
+    light
+        Whether leaves weigh a third of what the settings say.
     """
 
     leaves: int
     rounds: int
     log_share: float = 1.0
     former: bool = False
+    light: bool = False
+
+    def applied_to(self, parameters: TrainingParameters) -> TrainingParameters:
+        """Return the parameters that trees of this recipe are grown by."""
+        return parameters.with_light_leaves() if self.light else parameters
 
 
 @dataclass(frozen=True)
@@ -114,16 +122,22 @@ def leaves_tried(parameters: TrainingParameters) -> list[int]:
     return sorted({min(most, max(most // part, _FEWEST_LEAVES)) for part in (16, 4, 1)})
 
 
+def has_all_rounds(rows: int) -> bool:
+    """Return whether a trial sees all rows, and so may have all rounds."""
+    return rows <= TRIAL_ROWS
+
+
 def trial_rounds(rows: int, parameters: TrainingParameters) -> int:
     """Return the most rounds that one booster of a trial has."""
     most = parameters.boosting_rounds
-    return most if rows <= TRIAL_ROWS else min(most, TRIAL_ROUNDS)
+    return most if has_all_rounds(rows) else min(most, TRIAL_ROUNDS)
 
 
 def planned_rounds(rows: int, parameters: TrainingParameters) -> int:
     """Return the most rounds of a whole trial."""
     rounds = trial_rounds(rows, parameters)
-    return (len(leaves_tried(parameters)) + 1) * rounds + plain_rounds(rounds)
+    boosters = len(leaves_tried(parameters)) + 1 + has_all_rounds(rows)
+    return boosters * rounds + plain_rounds(rounds)
 
 
 def hold_a_trial(
@@ -337,14 +351,17 @@ class Contest:
 
     def decided(self) -> Trial:
         """Return what is found: size of the trees, their leaf, former fares, the blend."""
-        matrices, former = self._matrices, False
+        matrices, parameters, former = self._matrices, self._parameters, False
         leaves, best = self._smallest_of_equals()
+        lighter = self._better_with_light_leaves(leaves, best)
+        if lighter is not None:
+            best, parameters = lighter, parameters.with_light_leaves()
         if self._former is None:
             self._progress.skip(self._rounds)
         else:
             arena = self._arena.with_former(self._former)
-            wider = _Matrices(arena, self._parameters.threads)
-            booster = self._boost(wider, leaves)
+            wider = _Matrices(arena, parameters.threads)
+            booster = self._boost(wider, parameters, leaves)
             if booster.best_score < best.best_score:
                 best, matrices, former = booster, wider, True
         logs = matrices.predicted(best)
@@ -352,8 +369,9 @@ class Contest:
         recipe = Recipe(
             leaves=leaves,
             rounds=self._rounds_for_all(used),
-            log_share=self._log_share(matrices, logs, leaves, used),
+            log_share=self._log_share(matrices, parameters, logs, leaves, used),
             former=former,
+            light=lighter is not None,
         )
         missed = np.log(self._arena.judge.prices) - logs
         return Trial(
@@ -362,15 +380,27 @@ class Contest:
 
     def _smallest_of_equals(self) -> tuple[int, xgb.Booster]:
         tried = {
-            leaves: self._boost(self._matrices, leaves)
+            leaves: self._boost(self._matrices, self._parameters, leaves)
             for leaves in leaves_tried(self._parameters)
         }
         bar = (1 + _TIE) * min(booster.best_score for booster in tried.values())
         return next(found for found in tried.items() if found[1].best_score <= bar)
 
-    def _boost(self, matrices: _Matrices, leaves: int) -> xgb.Booster:
+    def _better_with_light_leaves(
+        self, leaves: int, best: xgb.Booster
+    ) -> xgb.Booster | None:
+        # They learn faster, so a trial of fewer rounds than there will be favours them.
+        if not has_all_rounds(self._rows):
+            return None
+        lighter = self._parameters.with_light_leaves()
+        booster = self._boost(self._matrices, lighter, leaves)
+        return booster if booster.best_score < (1 - _TIE) * best.best_score else None
+
+    def _boost(
+        self, matrices: _Matrices, parameters: TrainingParameters, leaves: int
+    ) -> xgb.Booster:
         return boost(
-            self._parameters.for_xgboost(self._scaled(leaves), eval_metric="mae"),
+            parameters.for_xgboost(self._scaled(leaves), eval_metric="mae"),
             matrices.seen,
             self._rounds,
             self._progress,
@@ -388,15 +418,20 @@ class Contest:
         return most if used + PATIENCE > self._rounds else used
 
     def _log_share(
-        self, matrices: _Matrices, logs: Floats, leaves: int, used: int
+        self,
+        matrices: _Matrices,
+        parameters: TrainingParameters,
+        logs: Floats,
+        leaves: int,
+        used: int,
     ) -> float:
         """Return the share that makes RMSE least at hardly a higher MAPE."""
         prices, weights = self._arena.judge.prices, _even(self._arena.later)
         mean = float(self._arena.seen.prices.mean())
         matrices.seen.set_label(self._arena.seen.prices / mean)
         rounds = plain_rounds(used)
-        parameters = self._parameters.for_plain_prices(self._scaled(leaves))
-        booster = boost(parameters, matrices.seen, rounds, self._progress)
+        plain = parameters.for_plain_prices(self._scaled(leaves))
+        booster = boost(plain, matrices.seen, rounds, self._progress)
         self._progress.skip(plain_rounds(self._rounds) - rounds)
         ours, theirs = np.exp(logs), mean * matrices.predicted(booster)
 

@@ -28,6 +28,7 @@ ROUTE: Final = "start_city → end_city"
 AIRLINE_ROUTE: Final = "airline · start_city → end_city"
 DAY: Final = "date.number"
 LEAD_DAYS: Final = "lead_days"
+QUOTE_DAY: Final = "quote_date.number"
 DURATION: Final = "duration_minutes"
 QUOTE_DATE: Final = "quote_date"
 WEIGHT: Final = "seats"
@@ -249,16 +250,19 @@ def _core_numbers(days: "_Span", quotes: "_Span") -> tuple[str, ...]:
     """Return what the history is long enough for, and its files hold."""
     span = (days.last - days.first).days + 1
     cycles = (name for name, (needed, _) in CYCLES.items() if span >= needed)
-    return (DAY, *cycles, *([LEAD_DAYS] if quotes.known else ()), DURATION)
+    lead = (LEAD_DAYS,) if quotes.known else ()
+    quoted = (QUOTE_DAY,) if quotes.first < quotes.last else ()
+    return (DAY, *cycles, *lead, *quoted, DURATION)
 
 
 def _core_number(name: str, days: Days, columns: Columns) -> NDArray[Any]:
     if name == DAY:
         return day_number(days)
-    if name == LEAD_DAYS:
+    if name in (LEAD_DAYS, QUOTE_DAY):
         if QUOTE_DATE not in columns:
             return np.full(days.size, np.nan)
-        return day_number(days) - day_number(columns[QUOTE_DATE])
+        quoted = day_number(columns[QUOTE_DATE])
+        return quoted if name == QUOTE_DAY else day_number(days) - quoted
     if name == DURATION:
         return _numbers_in(columns, DURATION)
     return CYCLES[name][1](days)
