@@ -16,7 +16,7 @@ from tripadvance_core.domain.entities import Rebuild
 from tripadvance_core.domain.times import utc_now
 from tripadvance_core.logs import keep_ids
 from tripadvance_core.services.claims import PartitionRequest
-from tripadvance_core.services.night import NightOrder, NightResult
+from tripadvance_core.services.night import NightOrder, NightResult, code_of
 from tripadvance_core.services.report import NightReport
 
 
@@ -27,6 +27,21 @@ def _run_name() -> str:
     zone = ZoneInfo(services().night_settings.current().time_zone)
     day = utc_now().astimezone(zone).date()
     return f"{day} · partition {parameters['partition_number']}"
+
+
+def _tell_of_failure(
+    flow: Flow[..., Any],
+    flow_run: FlowRun,
+    state: State[Any],
+) -> None:
+    this_run = str(flow_run.id)
+    app = services()
+    run = app.training.run_of_flow(this_run)
+    # A run that has noted its failure has told of it, too.
+    if run is None or run.failure is None:
+        failure = code_of(state.result(raise_on_failure=False))
+        app.alerts.night_failed(this_run, failure)
+    _deliver_alerts(flow, flow_run, state)
 
 
 def _deliver_alerts(
@@ -41,7 +56,7 @@ def _deliver_alerts(
     name=FLOW,
     flow_run_name=_run_name,
     on_completion=[_deliver_alerts],
-    on_failure=[_deliver_alerts],
+    on_failure=[_tell_of_failure],
 )
 def nightly_training(
     ignore_window: bool = False,

@@ -13,6 +13,7 @@ from flows import tasks, training
 from tests.scheduling import FakeScheduler
 from tripadvance_core.bootstrap import Services, build_services, opened_services
 from tripadvance_core.domain.entities import ColumnMapping, Experiment, UploadStatus
+from tripadvance_core.errors import Unavailable
 from tripadvance_core.settings import load_settings
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("prefect_server")]
@@ -164,8 +165,67 @@ def test_failed_step_fails_the_run_and_the_next_one_finishes(
     assert [u.status for u in services.uploads.all()] == [UploadStatus.TRAINED]
 
 
-# apprise imports it, where it is there, for encrypted e-mails.
-@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+@pytest.fixture
+def alerted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, submitted: list[tuple[Any, ...]]
+) -> Iterator[Services]:
+    """Services with an address for alerts at which nobody answers."""
+    settings = load_settings(
+        tmp_path, alert_urls="json://127.0.0.1:9", boosting_rounds=10
+    )
+    with opened_services(settings) as services:
+        for module in (tasks, training):
+            monkeypatch.setattr(module, "services", lambda: services)
+        yield services
+
+
+def codes_of_alerts(services: Services) -> list[str]:
+    return [document["code"] for document in services.database.find("alerts", {})]
+
+
+NO_IMGHDR = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+"""apprise imports it, where it is there, for encrypted e-mails."""
+
+
+@NO_IMGHDR
+def test_night_that_fails_before_its_run_begins_is_told(
+    alerted: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise Unavailable("DATABASE_UNAVAILABLE", address="a", problem="b")
+
+    monkeypatch.setattr(alerted.night, "run_partition", refuse)
+    assert run_flow(ignore_window=True).is_failed()
+    assert codes_of_alerts(alerted) == ["ALERT_NIGHT_FAILED"]
+
+
+@NO_IMGHDR
+def test_chain_that_breaks_after_its_model_is_told(
+    alerted: Services,
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for seed in (1, 2):
+        ingest(alerted, make_fares(300, seed=seed))
+    monkeypatch.setattr(training, "submit_next", lambda *_: 1 / 0)
+    assert run_flow(ignore_window=True, min_partition_bytes=1).is_failed()
+    assert "ALERT_NIGHT_FAILED" in codes_of_alerts(alerted)
+
+
+@NO_IMGHDR
+def test_night_whose_run_tells_of_its_failure_is_not_told_twice(
+    alerted: Services,
+    make_fares: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ingest(alerted, make_fares(300))
+    monkeypatch.setattr(tasks.preprocess, "retries", 0)
+    monkeypatch.setattr(alerted.training, "preprocess", lambda *_: 1 / 0)
+    assert run_flow(ignore_window=True).is_failed()
+    assert codes_of_alerts(alerted) == ["ALERT_RUN_FAILED"]
+
+
+@NO_IMGHDR
 def test_failed_run_tells_prefect_no_secret(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

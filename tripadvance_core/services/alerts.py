@@ -108,6 +108,15 @@ class Alerts:
                 failure=failure,
             )
 
+    def night_failed(self, flow_run_id: str, failure: str) -> None:
+        """Tell that a night's flow failed where no run of ours tells of it."""
+        self._note(
+            f"night-failed-{flow_run_id}",
+            "ALERT_NIGHT_FAILED",
+            "/training",
+            failure=failure,
+        )
+
     def run_set_aside(self, run: TrainingRun) -> None:
         """Tell that a run has failed too often, so that its files are held."""
         self._note(
