@@ -1,6 +1,8 @@
 """The steps of a run: what a holder of the lease that was overtaken leaves alone."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -162,3 +164,18 @@ def test_stored_model_that_says_otherwise_is_not_registered(
     with pytest.raises(Corrupted, match="MODEL_SAYS_OTHERWISE"):
         services.training.save(run.id, "a night")
     assert [model.id for model in services.registry.versions()] == [other.id]
+
+
+def test_same_rows_have_a_model_of_another_name_once_the_learner_has_changed(
+    open_house: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained_from_nothing() -> str:
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        house = open_house(min_partition_bytes=1)
+        house.upload(rows=60)
+        return house.run().model.id
+
+    name = trained_from_nothing()
+    assert trained_from_nothing() == name
+    monkeypatch.setattr(training_module, "LEARNER", training_module.LEARNER + 1)
+    assert trained_from_nothing() != name

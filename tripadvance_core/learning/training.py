@@ -1,6 +1,7 @@
 """The training of a fare model: gradient-boosted trees that a trial has fitted out."""
 
 from collections.abc import Callable
+from typing import Final
 
 from tripadvance_core.domain.holdout import is_reserved
 from tripadvance_core.errors import Refused
@@ -17,6 +18,9 @@ from tripadvance_core.learning.trial import hold_a_trial, planned_rounds
 from tripadvance_core.tabular.features import FeatureEncoder
 from tripadvance_core.tabular.former_fares import FormerFares
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
+
+LEARNER: Final = 2
+"""Counts changes by which the same rows and parameters give another model."""
 
 
 def fit(

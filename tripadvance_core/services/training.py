@@ -42,7 +42,7 @@ from tripadvance_core.learning.evaluation import (
     original_baseline,
 )
 from tripadvance_core.learning.model import FORMAT, FareModel
-from tripadvance_core.learning.training import fit
+from tripadvance_core.learning.training import LEARNER, fit
 from tripadvance_core.services.alerts import Alerts
 from tripadvance_core.services.comparison import (
     PREDICTED,
@@ -568,6 +568,7 @@ def _model_id(history: History, parameters: Mapping[str, Any], run: TrainingRun)
     """
     made_of: dict[str, Any] = {
         "format": FORMAT,
+        "learner": LEARNER,
         "cleaned": [u.cleaned.sha256 for u in history.uploads if u.cleaned],
         "most_rows": history.most_rows,
         "parameters": dict(parameters),
