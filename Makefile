@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AUDIT := $(VENV)/audit
 UV := $(BIN)/uv pip
-INTO_VENV := --python $(BIN)/python --quiet
+INTO_VENV := --python $(BIN)/python --quiet --compile-bytecode
 FARES ?= sample_xlsx/flights.xlsx
 LOCK := $(UV) compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url \

@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     threads: int = Field(default_factory=spare_cores, ge=1)
     device: Device = "cpu"
     history_rows: HistoryRows = 10_000_000
-    boosting_rounds: BoostingRounds = 360
+    boosting_rounds: BoostingRounds = 300
     learning_rate: Share = 0.1
     max_leaves: MaxLeaves = 1_500
     tuning_minutes: float = Field(default=0, ge=0)

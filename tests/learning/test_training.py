@@ -1,5 +1,6 @@
 """Training: repeatable to the byte, stoppable, and blind to the holdout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -229,6 +230,36 @@ def test_few_rows_learn_slower_in_more_rounds(parameters: TrainingParameters) ->
     assert few.boosting_rounds * few.learning_rate == pytest.approx(
         parameters.boosting_rounds * parameters.learning_rate, rel=0.05
     )
+
+
+def test_split_names_few_of_many_flights(parameters: TrainingParameters) -> None:
+    random = np.random.default_rng(5)
+    flight, rows = random.integers(0, 200, 3_000), 3_000
+    fares = pd.DataFrame(
+        {
+            "date": pd.Timestamp("2025-01-01")
+            + pd.to_timedelta(random.integers(0, 60, rows), unit="D"),
+            "start_city": "Recife",
+            "end_city": "São Paulo",
+            "airline": "Gol",
+            "duration_minutes": 120.0,
+            "flight": [f"G3 {number}" for number in flight],
+            "price": np.exp(5 + random.normal(0, 0.3, 200)[flight]),
+        }
+    )
+
+    def most_named(most: int) -> int:
+        bounded = parameters.model_copy(update={"max_cat_threshold": most})
+        progress = Progress(10_000, lambda: False, untold)
+        raw = grow(stored(fares), bounded, progress).booster.save_raw("json")
+        trees = json.loads(raw)["learner"]["gradient_booster"]["model"]["trees"]
+        at_the_root = [
+            dict(zip(tree["categories_nodes"], tree["categories_sizes"], strict=True))
+            for tree in trees
+        ]
+        return max(min(size[0], 200 - size[0]) for size in at_the_root if 0 in size)
+
+    assert most_named(16) <= 16 < most_named(64)
 
 
 def wandering_fares(rows: int, days: int = 60) -> pd.DataFrame:

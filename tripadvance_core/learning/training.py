@@ -19,7 +19,7 @@ from tripadvance_core.tabular.features import FeatureEncoder
 from tripadvance_core.tabular.former_fares import FormerFares
 from tripadvance_core.tabular.joining import ROW_HASH, FareRows
 
-LEARNER: Final = 2
+LEARNER: Final = 3
 """Counts changes by which the same rows and parameters give another model."""
 
 
