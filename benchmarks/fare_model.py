@@ -52,7 +52,7 @@ ENVIRONMENT = PROJECT / ".rivals"
 PACKAGES = ("autogluon.tabular[lightgbm,catboost,xgboost]==1.6.*", "pyarrow")
 RIVALS = ("autogluon", "random_forest", "lightgbm", "catboost", "xgboost")
 SINGLE_PREDICTIONS = 300
-BATCHES = 3
+BATCHES = 5
 LATER_SHARE = 0.2
 
 console = Console(width=110)
@@ -286,27 +286,33 @@ def tell_speed(model: FareModel, rows: pd.DataFrame) -> None:
     table = Table(title=f"{len(boosters)} booster(s), {len(rows):,} rows a batch")
     for title in ("", "one trip, ms", "CPU ms", "batch, rows a CPU s"):
         table.add_column(title, justify="right" if title else "left")
-    rates = []
-    for name, ask in (("TripAdvance", priced), ("bare inplace_predict", bare)):
-        wall, cpu = seconds_of(ask, trips)
-        rates.append(len(rows) / seconds_of(ask, whole)[1])
-        table.add_row(
-            name, f"{1e3 * wall:.2f}", f"{1e3 * cpu:.2f}", f"{rates[-1]:,.0f}"
-        )
+    asks = {"TripAdvance": priced, "bare inplace_predict": bare}
+    rates = [len(rows) / cpu for _, cpu in seconds_of(list(asks.values()), whole)]
+    for (name, ask), rate in zip(asks.items(), rates, strict=True):
+        ((wall, cpu),) = seconds_of([ask], trips)
+        table.add_row(name, f"{1e3 * wall:.2f}", f"{1e3 * cpu:.2f}", f"{rate:,.0f}")
     console.print(table)
     console.print(f"batch: {rates[0] / rates[1]:.2f} × the bare boosters' throughput")
 
 
-def seconds_of(ask: Callable[[slice], None], parts: list[slice]) -> tuple[float, float]:
-    """Return the median wall and CPU seconds of an answer, after a first one."""
-    ask(parts[0])
-    wall, cpu = [], []
-    for part in parts:
-        started, spent = time.perf_counter(), time.process_time()
-        ask(part)
-        wall.append(time.perf_counter() - started)
-        cpu.append(time.process_time() - spent)
-    return float(np.median(wall)), float(np.median(cpu))
+def seconds_of(
+    asks: list[Callable[[slice], None]], parts: list[slice]
+) -> list[tuple[float, float]]:
+    """Return the median wall and CPU seconds of an answer to each, asked by turns.
+
+    First answers do not count.
+    """
+    for ask in asks:
+        ask(parts[0])
+    wall, cpu = np.empty((2, len(parts), len(asks)))
+    for turn, part in enumerate(parts):
+        for place, ask in enumerate(asks):
+            started, spent = time.perf_counter(), time.process_time()
+            ask(part)
+            wall[turn, place] = time.perf_counter() - started
+            cpu[turn, place] = time.process_time() - spent
+    medians = np.median([wall, cpu], axis=1)
+    return [(float(each), float(its)) for each, its in medians.T]
 
 
 def digest(model: FareModel) -> str:

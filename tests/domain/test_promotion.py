@@ -230,20 +230,20 @@ def test_wrong_true_price_is_an_error_and_no_decision() -> None:
 
 @pytest.mark.slow
 def test_no_gain_is_hardly_ever_promoted() -> None:
-    found = simulate(0, challengers=2000)
+    found = simulate(0, challengers=1000)
     assert found.first <= 0.02
     assert found.in_a_month <= 0.25
 
 
 @pytest.mark.slow
 def test_five_percent_gain_is_found_within_three_nights() -> None:
-    assert simulate(5, challengers=2000).within_three >= 0.85
+    assert simulate(5, challengers=1000).within_three >= 0.85
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("groups", [20, 60])
 def test_three_percent_loss_is_never_promoted(groups: int) -> None:
-    assert simulate(-3, challengers=2000, groups=groups).ever == 0
+    assert simulate(-3, challengers=1000, groups=groups).ever == 0
 
 
 def test_challenger_that_wins_only_on_its_own_files_is_held() -> None:

@@ -33,7 +33,7 @@ class TrainingParameters(Value):
     fares that say 0 are added to each: leaves of one or two fares learn noise, and
     mistake the last days that they have seen for all that come. ``max_cat_threshold``
     is the most categories that one side of a split names: with the 64 of XGBoost, fares
-    of days among those trained on were met as well, and of later days much worse.
+    of days among those trained on were met hardly better, and of later days much worse.
     """
 
     boosting_rounds: int = Field(ge=1)
