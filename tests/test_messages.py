@@ -139,3 +139,26 @@ def test_every_sentence_is_asked_for() -> None:
 def test_sentence_fills_its_places() -> None:
     text = sentence("SETTING_INVALID", "en", variable="TRIPADVANCE_SEED", problem="no")
     assert text.startswith("TRIPADVANCE_SEED cannot be used: no.")
+
+
+@pytest.mark.parametrize("count", [1, "1"])
+def test_one_is_no_plural(count: int | str) -> None:
+    assert sentence("WEB_MODEL_DATA_MORE", "pt-BR", count=count) == "e mais 1 arquivo"
+    assert sentence("WEB_MODEL_DATA_MORE", "en", count=count) == "and 1 more file"
+
+
+@pytest.mark.parametrize("count", [0, 2, "1.000"])
+def test_all_other_counts_are_plural(count: int | str) -> None:
+    known = sentence("WEB_MODEL_DATA_MORE", "pt-BR", count=count)
+    assert known == f"e mais {count} arquivos"
+
+
+def test_word_after_a_count_has_both_forms() -> None:
+    specs = {
+        (code, spec)
+        for language in LANGUAGES
+        for code, text in catalogue(language).items()
+        for _, _, spec, _ in string.Formatter().parse(text)
+        if spec and not re.fullmatch(r"[^|]+\|[^|]+", spec)
+    }
+    assert specs == set()
