@@ -10,28 +10,21 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from tripadvance_core.domain.entities import (
-    ModelRole,
-    ModelVersion,
     RunStatus,
-    StandingPanel,
     StepUnderWay,
     StoredFile,
     TrainingRun,
     Upload,
     UploadStatus,
 )
-from tripadvance_core.domain.metrics import Floats, RegressionMetrics
-from tripadvance_core.domain.panels import PanelProof
-from tripadvance_core.domain.promotion import Outcome, Resources
+from tripadvance_core.domain.promotion import Outcome
 from tripadvance_core.domain.times import Clock, to_text
 from tripadvance_core.errors import LeaseLost
 from tripadvance_core.learning.boosting import TrainingParameters
@@ -44,28 +37,13 @@ from tripadvance_core.learning.evaluation import (
 from tripadvance_core.learning.model import FORMAT, FareModel
 from tripadvance_core.learning.training import LEARNER, fit
 from tripadvance_core.services.alerts import Alerts
-from tripadvance_core.services.comparison import (
-    PREDICTED,
-    Said,
-    predictions,
-    require_same_prices,
-    reserved_rows,
-    score,
-    seconds_a_price,
-)
+from tripadvance_core.services.comparison import Said
 from tripadvance_core.services.experiments import require_all
 from tripadvance_core.services.growing import ClusterGrower
-from tripadvance_core.services.history import (
-    History,
-    read_history,
-    trained_uploads,
-)
+from tripadvance_core.services.history import History, read_history, trained_uploads
+from tripadvance_core.services.judging import Judging
 from tripadvance_core.services.night_settings import NightSettingsService
-from tripadvance_core.services.panels import (
-    Panels,
-    load_hashes,
-    store_hashes,
-)
+from tripadvance_core.services.panels import Panels, store_hashes
 from tripadvance_core.services.progress import OnRound, RoundsRecorder, untold
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
@@ -74,9 +52,8 @@ from tripadvance_core.services.rows import RowProver, SoundRows
 from tripadvance_core.services.uploads import OLDEST_FIRST, mark_withdrawn
 from tripadvance_core.settings import Settings
 from tripadvance_core.storage.database import Database, Where
-from tripadvance_core.storage.objects import ObjectStore, load_file, store_apart
+from tripadvance_core.storage.objects import ObjectStore, store_apart
 from tripadvance_core.storage.repository import Repositories
-from tripadvance_core.tabular.jobs import from_parquet, to_parquet
 from tripadvance_core.tabular.joining import ROW_HASH
 
 if TYPE_CHECKING:
@@ -105,7 +82,7 @@ class TrainingService:
         self._objects = objects
         self._prover = prover
         self._registry = registry
-        self._panels = panels
+        self._judging = Judging(settings, database, objects, registry, panels, clock)
         self._promoter = promoter
         self._alerts = alerts
         self._review = Review(database, objects, clock)
@@ -204,7 +181,7 @@ class TrainingService:
             model_id = _model_id(history, made_by, run)
             contents = model.to_files() | card
             result["model_id"] = model_id
-            result |= self._judges(run, history, medians, said, model_id)
+            result |= self._judging.keep_rows(run, history, medians, said, model_id)
             folder = f"models/{model_id}"
             files = [
                 store_apart(self._objects, folder, name, content)
@@ -238,8 +215,8 @@ class TrainingService:
             if result is None:
                 return
             run = self._store.runs.get(run_id)
-            comparison = self._comparison(run)
-            version = self._registered(run, comparison)
+            comparison = self._judging.comparison(run)
+            version = self._judging.registered(run, comparison)
             shadows = self._promoter.score_shadows(
                 run, comparison.rows, comparison.baseline
             )
@@ -404,137 +381,6 @@ class TrainingService:
             seed=settings.seed,
         )
 
-    def _judges(
-        self,
-        run: TrainingRun,
-        history: History,
-        medians: RouteMedians,
-        said: Said,
-        model_id: str,
-    ) -> dict[str, Any]:
-        """Store the rows of both panels, with what challenger and baseline say of them.
-
-        Here, where the whole history is at hand, so that what comes after costs no more
-        as the history grows.
-        """
-        if run.experiment is not None:  # judged as a night is
-            new = history.uploads[history.earlier :]
-            earlier = trained_uploads(self._store)
-            history = read_history(self._objects, earlier, new, history.most_rows)
-        reserved = reserved_rows(history)
-        panel_b = self._panels.standing(reserved.standing)
-        in_b = (
-            np.empty(0, np.uint64) if panel_b is None else self._panels.rows_of(panel_b)
-        )
-        rows, chosen = reserved.panels(in_b)
-        asked_anew = run.experiment is not None
-        predicted = predictions(
-            said.model,
-            rows,
-            said.model.estimate(rows) if asked_anew else said.of(rows, chosen),
-        )
-        table = to_parquet(rows.assign(baseline=medians(rows), **predicted))
-        judged_on = store_apart(
-            self._objects, f"models/{model_id}", "judged-on.parquet", table
-        )
-        return {
-            "judged_on": judged_on.model_dump(mode="json"),
-            "panel_b": panel_b.id if panel_b else None,
-        }
-
-    def _comparison(self, run: TrainingRun) -> "_Comparison":
-        """Read the rows of both panels, and what is said of them."""
-        trained = run.steps["train"]
-        judged_on = StoredFile.model_validate(trained["judged_on"])
-        rows = from_parquet(load_file(self._objects, judged_on))
-        predicted = pd.DataFrame({name: rows.pop(name) for name in PREDICTED})
-        baseline = rows.pop("baseline").to_numpy(np.float64)
-        panel_b = trained["panel_b"]
-        return _Comparison(
-            rows, predicted, baseline, self._panels.get(panel_b) if panel_b else None
-        )
-
-    def _registered(self, run: TrainingRun, comparison: "_Comparison") -> ModelVersion:
-        """Score the challenger beside its rival and register it, once."""
-        trained = run.steps["train"]
-        former = self._store.models.find(trained["model_id"])
-        if former is not None:
-            return former
-        model_id = trained["model_id"]
-        files = tuple(StoredFile.model_validate(file) for file in trained["files"])
-        trained_on = StoredFile.model_validate(trained["trained_on"])
-        learned_from = StoredFile.model_validate(trained["learned_from"])
-        challenger = self._registry.load_files(model_id, files)
-        require_same_prices(model_id, challenger, comparison.rows, comparison.predicted)
-        reigning = self._registry.master()
-        master, rival = self._registry.rival() or (None, None)
-        scores = score(
-            comparison.rows, comparison.predicted, rival, comparison.baseline
-        )
-        version = ModelVersion(
-            id=model_id,
-            number=run.number,
-            run_id=run.id,
-            role=ModelRole.CHALLENGER,
-            created_at=self._clock(),
-            files=files,
-            predictions=store_apart(
-                self._objects,
-                f"models/{model_id}",
-                "panels.parquet",
-                to_parquet(scores),
-            ),
-            trained_on=trained_on,
-            panels=self._proofs(model_id, trained_on, master, comparison),
-            resources=Resources(
-                size_bytes=sum(file.size_bytes for file in files),
-                training_rows=trained["training_rows"],
-                seconds_a_price=seconds_a_price(challenger, comparison.rows),
-            ),
-            seal=self._registry.seal(model_id, files),
-            code_version=version_of("tripadvance"),
-            currency=self._settings.base_currency,
-            upload_ids=tuple(json.loads(load_file(self._objects, learned_from))),
-            training_rows=trained["training_rows"],
-            holdout_rows=len(scores),
-            features=tuple(trained["features"]),
-            parameters=trained["parameters"],
-            metrics=_metrics(scores, "challenger"),
-            baseline_metrics=_metrics(scores, "baseline"),
-            rival_id=master.id if master else None,
-            replaces=reigning.id if reigning and not master else None,
-            rival_metrics=_metrics(scores, "rival"),
-            experiment=run.experiment is not None,
-        )
-        self._store.models.add(version)
-        return version
-
-    def _proofs(
-        self,
-        model_id: str,
-        trained_on: StoredFile,
-        master: ModelVersion | None,
-        comparison: "_Comparison",
-    ) -> tuple[PanelProof, ...]:
-        panel_b = comparison.panel_b
-        if panel_b is not None:
-            panel_b = self._panels.use(panel_b, model_id)
-        trained = [
-            load_hashes(self._objects, trained_on),
-            *self._panels.trained_on([master] if master else []),
-        ]
-        return self._panels.prove(comparison.rows, trained, panel_b)
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """The rows of the panels, what is said of each, and panel B itself."""
-
-    rows: pd.DataFrame
-    predicted: pd.DataFrame
-    baseline: Floats
-    panel_b: StandingPanel | None
-
 
 def _judged(
     model: FareModel, history: History, medians: RouteMedians
@@ -550,15 +396,6 @@ def _judged(
     original = original_baseline(history.training)
     card = ModelCard.of(model, holdout, said.estimate, medians, original)
     return replace(said, model=model), {CARD_FILE: card.model_dump_json().encode()}
-
-
-def _metrics(scores: pd.DataFrame, column: str) -> RegressionMetrics | None:
-    if scores.empty:
-        return None
-    actual, predicted, weights = (
-        scores[name].to_numpy(float) for name in ("actual", column, "weight")
-    )
-    return RegressionMetrics.of(actual, predicted, weights)
 
 
 def _model_id(history: History, parameters: Mapping[str, Any], run: TrainingRun) -> str:
