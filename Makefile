@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 AUDIT := $(VENV)/audit
 UV := $(BIN)/uv pip
+# Bytecode is made while installing: where Python may not write it, as in many containers, every
+# process that starts would compile all that it imports once more.
 INTO_VENV := --python $(BIN)/python --quiet --compile-bytecode
 FARES ?= sample_xlsx/flights.xlsx
 LOCK := $(UV) compile --quiet --universal --python-version 3.11 \
