@@ -223,9 +223,12 @@ def test_row_of_many_seats_weighs_more(
     assert model.predict(trips)["predicted_price"].median() > 185
 
 
-def test_few_rows_learn_slower_in_more_rounds(parameters: TrainingParameters) -> None:
+def test_few_rows_learn_slower_in_more_rounds_and_heavier_leaves(
+    parameters: TrainingParameters,
+) -> None:
     few, many = parameters.for_rows(1_000), parameters.for_rows(1_000_000)
     assert many == parameters
+    assert few.leaf > parameters.leaf
     assert few.learning_rate < parameters.learning_rate
     assert few.boosting_rounds * few.learning_rate == pytest.approx(
         parameters.boosting_rounds * parameters.learning_rate, rel=0.05

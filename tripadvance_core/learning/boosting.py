@@ -27,7 +27,7 @@ def plain_rounds(rounds: int) -> int:
 class TrainingParameters(Value):
     """What decides on a model beside its rows: same rows and these, same bytes.
 
-    ``learning_rate`` and ``boosting_rounds`` are those of a large history, see
+    ``learning_rate``, ``boosting_rounds`` and ``leaf`` are those of a large history, see
     ``for_rows``. Rounds and ``max_leaves`` are bounds; a trial on the rows themselves
     finds what serves below them. ``leaf`` is the least weight of a leaf, and as many
     fares that say 0 are added to each: leaves of one or two fares learn noise, and
@@ -51,13 +51,17 @@ class TrainingParameters(Value):
         """Return the parameters for so many rows: fewer learn slower, in more rounds.
 
         The rate falls with the fourth root of the rows, and what a round costs falls
-        with the rows themselves: small steps are better wherever they are cheap. Trees
-        of more leaves than rows fill are of no use.
+        with the rows themselves: small steps are better wherever they are cheap. The
+        leaves of fewer rows are heavier, for there is more luck in what few have in
+        common. Trees of more leaves than rows fill are of no use.
         """
         factor = min(1.0, (rows / FULL_RATE_ROWS) ** 0.25)
         leaves = max(_FEWEST_LEAVES, rows // _ROWS_A_LEAF)
         return self.at_rate(self.learning_rate * factor).model_copy(
-            update={"max_leaves": min(self.max_leaves, leaves)}
+            update={
+                "leaf": self.leaf / factor**0.5,
+                "max_leaves": min(self.max_leaves, leaves),
+            }
         )
 
     def at_rate(self, learning_rate: float) -> Self:
