@@ -84,6 +84,7 @@ class Split:
 @click.option("--split", "chosen", multiple=True, default=("random", "date"))
 @click.option("--rival", "rivals", multiple=True, default=RIVALS)
 @click.option("--seconds", type=int, help="Bound on AutoGluon; else it ends by itself.")
+@click.option("--seed", default=Settings.model_fields["seed"].default)
 @click.option("--alone", is_flag=True, help="Train no rivals.")
 @click.option("--repeat", is_flag=True, help="Train twice and compare the bytes.")
 @reading_options
@@ -94,6 +95,7 @@ def main(
     chosen: tuple[str, ...],
     rivals: tuple[str, ...],
     seconds: int | None,
+    seed: int,
     alone: bool,
     repeat: bool,
     **reading: Any,
@@ -105,7 +107,7 @@ def main(
         make_environment()
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
-            Path(folder), threads=threads, base_currency=base_currency
+            Path(folder), threads=threads, base_currency=base_currency, seed=seed
         )
         rows = rows_of(file, mapping_of(**reading), settings)
         for split in splits(rows, chosen):

@@ -21,6 +21,7 @@ from tripadvance_core.services.figures import FiguresService
 from tripadvance_core.services.filling import Filling
 from tripadvance_core.services.installation import Installation
 from tripadvance_core.services.invariants import Invariants
+from tripadvance_core.services.judging import Judging
 from tripadvance_core.services.mail import Mailer
 from tripadvance_core.services.metrics import ModelMetrics
 from tripadvance_core.services.moving import Move
@@ -131,7 +132,7 @@ def _services_on(
         objects,
         row_prover(settings, objects),
         registry,
-        panels,
+        Judging(settings, database, objects, registry, panels, clock),
         promoter,
         alerts,
         clock,

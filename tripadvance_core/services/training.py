@@ -43,7 +43,7 @@ from tripadvance_core.services.growing import ClusterGrower
 from tripadvance_core.services.history import History, read_history, trained_uploads
 from tripadvance_core.services.judging import Judging
 from tripadvance_core.services.night_settings import NightSettingsService
-from tripadvance_core.services.panels import Panels, store_hashes
+from tripadvance_core.services.panels import store_hashes
 from tripadvance_core.services.progress import OnRound, RoundsRecorder, untold
 from tripadvance_core.services.promotion import Promoter
 from tripadvance_core.services.registry import Registry
@@ -71,7 +71,7 @@ class TrainingService:
         objects: ObjectStore,
         prover: RowProver,
         registry: Registry,
-        panels: Panels,
+        judging: Judging,
         promoter: Promoter,
         alerts: Alerts,
         clock: Clock,
@@ -82,7 +82,7 @@ class TrainingService:
         self._objects = objects
         self._prover = prover
         self._registry = registry
-        self._judging = Judging(settings, database, objects, registry, panels, clock)
+        self._judging = judging
         self._promoter = promoter
         self._alerts = alerts
         self._review = Review(database, objects, clock)
@@ -176,7 +176,7 @@ class TrainingService:
             if grower.engine is not None:  # the same rows give other bytes there
                 made_by["engine"] = grower.engine
             medians = RouteMedians.of(history.training)
-            said, card = _judged(model, history, medians)
+            said, card = _calibrated(model, history, medians)
             model = said.model
             model_id = _model_id(history, made_by, run)
             contents = model.to_files() | card
@@ -382,7 +382,7 @@ class TrainingService:
         )
 
 
-def _judged(
+def _calibrated(
     model: FareModel, history: History, medians: RouteMedians
 ) -> tuple[Said, dict[str, bytes]]:
     """Calibrate a model and write its card, from one prediction of the reserved rows.
